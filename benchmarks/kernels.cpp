@@ -1,0 +1,151 @@
+// The kernels of recover and SHA-256, single-threaded, beside memcpy and a plain loop in float32 as what the memory
+// gives in the same run. bytes_per_second counts the bytes read and written (SHA-256: hashed). Sizes: in the level-2
+// cache, and far beyond every cache.
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+
+#include <benchmark/benchmark.h>
+
+#include <tulu/core/aligned_buffer.hpp>
+#include <tulu/core/cpu.hpp>
+#include <tulu/kernel/dispatch.hpp>
+#include <tulu/simd/sha256.hpp>
+
+namespace {
+
+using tulu::aligned_buffer;
+using tulu::dtype;
+using tulu::kernel::elementwise_table;
+
+constexpr std::int64_t in_cache = 1 << 14, in_memory = 1 << 24;  // elements
+
+/// Small finite numbers in every type: no NaN, no subnormal.
+aligned_buffer filled(dtype type, std::size_t count) {
+  aligned_buffer buffer{count * tulu::size_of(type)};
+  std::memset(buffer.data(), 0x3c, buffer.size());
+  return buffer;
+}
+
+void report_bytes(benchmark::State& state, std::size_t bytes) {
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(bytes));
+}
+
+void copy(benchmark::State& state) {
+  const auto n = static_cast<std::size_t>(state.range(0));
+  const aligned_buffer from = filled(dtype::f32, n);
+  aligned_buffer to = filled(dtype::f32, n);
+  for (auto _ : state) {
+    std::memcpy(to.data(), from.data(), from.size());
+    benchmark::ClobberMemory();
+  }
+  report_bytes(state, 2 * from.size());
+}
+
+void stream_add(benchmark::State& state) {
+  const auto n = static_cast<std::size_t>(state.range(0));
+  const aligned_buffer a = filled(dtype::f32, n), b = filled(dtype::f32, n);
+  aligned_buffer out = filled(dtype::f32, n);
+  const auto* x = reinterpret_cast<const float*>(a.data());
+  const auto* y = reinterpret_cast<const float*>(b.data());
+  auto* z = reinterpret_cast<float*>(out.data());
+  for (auto _ : state) {
+    for (std::size_t i = 0; i < n; ++i) z[i] = x[i] + y[i];
+    benchmark::ClobberMemory();
+  }
+  report_bytes(state, 3 * a.size());
+}
+
+void add(benchmark::State& state, const elementwise_table* table, dtype a_type, dtype b_type, dtype out_type) {
+  const auto n = static_cast<std::size_t>(state.range(0));
+  const aligned_buffer a = filled(a_type, n), b = filled(b_type, n);
+  aligned_buffer out = filled(out_type, n);
+  const auto kernel = table->adder(a_type, b_type, out_type);
+  for (auto _ : state) {
+    kernel(a.data(), b.data(), out.data(), n);
+    benchmark::ClobberMemory();
+  }
+  report_bytes(state, a.size() + b.size() + out.size());
+}
+
+void convert(benchmark::State& state, const elementwise_table* table, dtype in_type, dtype out_type) {
+  const auto n = static_cast<std::size_t>(state.range(0));
+  const aligned_buffer in = filled(in_type, n);
+  aligned_buffer out = filled(out_type, n);
+  const auto kernel = table->converter(in_type, out_type);
+  for (auto _ : state) {
+    kernel(in.data(), out.data(), n);
+    benchmark::ClobberMemory();
+  }
+  report_bytes(state, in.size() + out.size());
+}
+
+void accumulate(benchmark::State& state, const elementwise_table* table, dtype type) {
+  const auto n = static_cast<std::size_t>(state.range(0));
+  const aligned_buffer row = filled(type, n);
+  aligned_buffer sums = filled(dtype::f64, n);
+  const auto kernel = table->accumulator(type);
+  for (auto _ : state) {
+    kernel(row.data(), reinterpret_cast<double*>(sums.data()), n);
+    benchmark::ClobberMemory();
+  }
+  report_bytes(state, row.size() + 2 * sums.size());
+}
+
+void sha256_single(benchmark::State& state, const tulu::io::sha256_functions& functions) {
+  const aligned_buffer data = filled(dtype::u8, static_cast<std::size_t>(state.range(0)));
+  tulu::io::sha256 hash{functions};
+  for (auto _ : state) {
+    hash.update(data.bytes());
+    benchmark::DoNotOptimize(hash);
+  }
+  report_bytes(state, data.size());
+}
+
+/// Bytes hashed count twice: two hashes take them.
+void sha256_pair(benchmark::State& state, const tulu::io::sha256_functions& functions) {
+  const aligned_buffer data = filled(dtype::u8, static_cast<std::size_t>(state.range(0)));
+  tulu::io::sha256 a{functions}, b{functions};
+  a.update(data.bytes().first(13));
+  for (auto _ : state) {
+    update_pair(a, b, data.bytes());
+    benchmark::DoNotOptimize(a);
+    benchmark::DoNotOptimize(b);
+  }
+  report_bytes(state, 2 * data.size());
+}
+
+void register_elementwise(const elementwise_table* table) {
+  const std::string suffix = std::string{"/"} + table->backend;
+  const auto both = [&](const std::string& name, auto function, auto... types) {
+    benchmark::RegisterBenchmark((name + suffix).c_str(), function, table, types...)->Arg(in_cache)->Arg(in_memory);
+  };
+  both("add f16+f16 to f32", add, dtype::f16, dtype::f16, dtype::f32);
+  both("add f32+f32 to f32", add, dtype::f32, dtype::f32, dtype::f32);
+  both("add f16+f16 to f16", add, dtype::f16, dtype::f16, dtype::f16);
+  both("add bf16+bf16 to bf16", add, dtype::bf16, dtype::bf16, dtype::bf16);
+  both("convert f16 to f32", convert, dtype::f16, dtype::f32);
+  both("convert f32 to f16", convert, dtype::f32, dtype::f16);
+  both("convert f32 to bf16", convert, dtype::f32, dtype::bf16);
+  both("accumulate f16", accumulate, dtype::f16);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  const tulu::cpu_features cpu = tulu::detect_cpu();
+  benchmark::RegisterBenchmark("memcpy", copy)->Arg(in_cache)->Arg(in_memory);
+  benchmark::RegisterBenchmark("stream add f32", stream_add)->Arg(in_cache)->Arg(in_memory);
+  for (const elementwise_table* table : tulu::kernel::usable_elementwise(cpu)) register_elementwise(table);
+  constexpr std::int64_t hashed = 1 << 22;
+  benchmark::RegisterBenchmark("sha256/portable", sha256_single, tulu::io::portable_sha256)->Arg(hashed);
+  benchmark::RegisterBenchmark("sha256/best", sha256_single, tulu::simd::best_sha256(cpu))->Arg(hashed);
+  benchmark::RegisterBenchmark("sha256 pair/best", sha256_pair, tulu::simd::best_sha256(cpu))->Arg(hashed);
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}

@@ -1,0 +1,13 @@
+#include <tulu/kernel/elementwise_table.hpp>
+#include <tulu/simd/xsimd.hpp>
+
+namespace tulu::kernel {
+
+// Declared in tulu/kernel/dispatch.hpp, which is not included: the inline functions there must not be compiled for
+// this instruction set.
+const elementwise_table& elementwise_sse4_2() noexcept;
+const elementwise_table& elementwise_sse4_2() noexcept {
+  return elementwise_for<simd::sse4_2>();
+}
+
+}  // namespace tulu::kernel

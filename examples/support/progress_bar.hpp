@@ -1,0 +1,59 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <string>
+#include <unistd.h>
+
+namespace cli {
+
+/// 5380000000 → "5.38 GB".
+[[nodiscard]] inline std::string human_bytes(double bytes) {
+  constexpr const char* units[] = {"B", "kB", "MB", "GB", "TB"};
+  int unit = 0;
+  for (; bytes >= 1000 && unit < 4; ++unit) bytes /= 1000;
+  char text[32];
+  std::snprintf(text, sizeof text, bytes < 10 && unit > 0 ? "%.2f %s" : bytes < 100 && unit > 0 ? "%.1f %s" : "%.0f %s",
+                bytes, units[unit]);
+  return text;
+}
+
+/// Share, rate and time left on one line of a terminal, redrawn ten times a second; silent when stderr is none.
+class progress_bar {
+ public:
+  explicit progress_bar(bool wanted) : shown_{wanted && ::isatty(STDERR_FILENO) == 1} {}
+  progress_bar(const progress_bar&) = delete;
+  progress_bar& operator=(const progress_bar&) = delete;
+  ~progress_bar() { clear(); }
+
+  void update(std::size_t done, std::size_t total) {
+    const auto now = clock::now();
+    if (!shown_ || total == 0 || (drawn_ && now - last_ < std::chrono::milliseconds{100} && done != total)) return;
+    last_ = now;
+    drawn_ = true;
+    const double seconds = std::chrono::duration<double>(now - start_).count();
+    const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+    const double share = static_cast<double>(done) / static_cast<double>(total);
+    const auto left = rate > 0 ? static_cast<long>(static_cast<double>(total - done) / rate) : 0;
+    const std::string bar(static_cast<std::size_t>(share * 30), '=');
+    std::fprintf(stderr, "\r\033[K%3.0f%% [%-30s] %s of %s, %s/s, %ld:%02ld left", share * 100, bar.c_str(),
+                 human_bytes(static_cast<double>(done)).c_str(), human_bytes(static_cast<double>(total)).c_str(),
+                 human_bytes(rate).c_str(), left / 60, left % 60);
+  }
+
+  /// Leaves the line empty for what is printed next.
+  void clear() {
+    if (drawn_) std::fputs("\r\033[K", stderr);
+    drawn_ = false;
+  }
+
+ private:
+  using clock = std::chrono::steady_clock;
+  bool shown_;
+  bool drawn_ = false;
+  clock::time_point start_ = clock::now();
+  clock::time_point last_ = start_;
+};
+
+}  // namespace cli

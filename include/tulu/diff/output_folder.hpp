@@ -1,0 +1,101 @@
+#pragma once
+
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <tulu/diff/journal.hpp>
+#include <tulu/diff/manifest.hpp>
+#include <tulu/diff/plan.hpp>
+#include <tulu/io/atomic_file.hpp>
+
+namespace tulu::diff {
+
+/// What an output folder holds, seen from a plan.
+struct output_state {
+  std::optional<manifest> complete;          ///< of whatever inputs
+  std::optional<journal_content> unfinished; ///< of whatever inputs
+  bool is_this_complete = false;             ///< the output of this very plan is whole
+  bool is_this_unfinished = false;           ///< this very plan was begun
+};
+
+namespace detail {
+
+/// Every file name that tulu may have put there: the plan's, the manifest's, the journal's, and their partial forms.
+[[nodiscard]] inline std::set<std::string> own_names(const output_state& state) {
+  std::set<std::string> names{manifest_name};
+  if (state.complete)
+    for (const auto& [name, file] : state.complete->files) names.insert(name);
+  if (state.unfinished) names.insert(state.unfinished->files.begin(), state.unfinished->files.end());
+  const std::set<std::string> whole = names;
+  for (const std::string& name : whole) names.insert(io::partial_path(name).filename().string());
+  names.insert(journal_name);
+  return names;
+}
+
+inline void refuse_foreign_files(const std::filesystem::path& folder, const output_state& state) {
+  const std::set<std::string> own = own_names(state);
+  for (const auto& entry : std::filesystem::directory_iterator{folder}) {
+    const std::string name = entry.path().filename().string();
+    if (!own.contains(name) || !entry.is_regular_file())
+      throw mismatch_error(folder.string(), "", "an empty folder or an output of this program",
+                     "the foreign file " + printable(name));
+  }
+}
+
+[[nodiscard]] inline bool has_all_files(const std::filesystem::path& folder, const manifest& content) {
+  return std::all_of(content.files.begin(), content.files.end(), [&](const auto& item) {
+    std::error_code failed;
+    const auto size = std::filesystem::file_size(folder / item.first, failed);
+    return !failed && size == item.second.bytes;
+  });
+}
+
+}  // namespace detail
+
+/// Looks at the output folder of `work`; changes nothing. Throws when it holds files of somebody else, or, without
+/// `force`, an output of other inputs or options.
+[[nodiscard]] inline output_state examine_output(const plan& work, bool force) {
+  output_state state;
+  if (!std::filesystem::exists(work.folder)) return state;
+  if (!std::filesystem::is_directory(work.folder))
+    throw mismatch_error(work.folder.string(), "", "a folder or nothing", "a file");
+  state.complete = load_manifest(work.folder);
+  state.unfinished = load_journal(work.folder);
+  detail::refuse_foreign_files(work.folder, state);
+  state.is_this_unfinished = state.unfinished && first_difference(state.unfinished->identity, work.identity).empty();
+  state.is_this_complete = !state.unfinished && state.complete &&
+                           first_difference(state.complete->identity, work.identity).empty() &&
+                           detail::has_all_files(work.folder, *state.complete);
+  if (force || state.is_this_unfinished || state.is_this_complete) return state;
+  if (state.unfinished)
+    throw error{work.folder.string() + ": holds a partial output of something else: " +
+                first_difference(state.unfinished->identity, work.identity) + " (--force replaces it)"};
+  if (!state.complete) return state;
+  const std::string difference = first_difference(state.complete->identity, work.identity);
+  throw error{work.folder.string() + ": holds an output " +
+              (difference.empty() ? "with missing or cut files" : "of something else: " + difference) +
+              " (--force replaces it)"};
+}
+
+/// Free bytes on the file system of `folder`, or of the nearest parent that exists.
+[[nodiscard]] inline std::size_t free_space(const std::filesystem::path& folder) {
+  std::filesystem::path place = std::filesystem::absolute(folder);
+  while (!std::filesystem::exists(place) && place.has_relative_path()) place = place.parent_path();
+  struct statvfs status {};
+  if (::statvfs(place.c_str(), &status) != 0) throw io::system_error(place, "ask for its free space");
+  return static_cast<std::size_t>(status.f_bavail) * status.f_frsize;
+}
+
+inline void check_free_space(const std::filesystem::path& folder, std::size_t bytes) {
+  if (const std::size_t available = free_space(folder); available < bytes)
+    throw mismatch_error(folder.string(), "", std::to_string(bytes) + " bytes free", std::to_string(available) + " bytes");
+}
+
+}  // namespace tulu::diff

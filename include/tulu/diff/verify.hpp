@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <stop_token>
+#include <string>
+
+#include <tulu/checkpoint/open.hpp>
+#include <tulu/diff/digest.hpp>
+#include <tulu/diff/manifest.hpp>
+#include <tulu/diff/options.hpp>
+
+namespace tulu {
+
+namespace detail {
+
+inline void expect_hash(const std::filesystem::path& file, std::string_view place, std::string_view expected,
+                        std::string_view found) {
+  if (expected != found)
+    throw mismatch_error(file.string(), place, "SHA-256 " + std::string{expected}, std::string{found});
+}
+
+}  // namespace detail
+
+/// Reads every file of an output again and compares it with the manifest. Throws at the first file that is missing or
+/// changed; returns the manifest, whose tensor digest then holds for the bytes on disk.
+inline diff::manifest verify(const std::filesystem::path& folder, const diff_options& options = {}) {
+  if (!std::filesystem::is_directory(folder)) throw mismatch_error(folder.string(), "", "a folder", "none");
+  auto content = diff::load_manifest(folder);
+  if (!content)
+    throw mismatch_error(folder.string(), "", std::string{"an output with "} + diff::manifest_name,
+                   "none (the output is not complete)");
+  std::size_t total = 0;
+  for (const auto& [name, file] : content->files) total += file.bytes;
+  std::size_t done = 0;
+  std::map<std::string, diff::tensor_fingerprint> fingerprints;
+  for (const auto& [name, file] : content->files) {
+    const std::filesystem::path path = folder / name;
+    if (const std::size_t size = io::file{path}.size(); size != file.bytes)
+      throw mismatch_error(path.string(), "", std::to_string(file.bytes) + " bytes", std::to_string(size));
+    if (name.ends_with(".safetensors")) {
+      const checkpoint::catalogue shard = checkpoint::open(path);
+      const diff::shard_record record = diff::to_record(diff::hash_shard(path, options.hashing, options.stop));
+      detail::expect_hash(path, "", file.sha256, record.sha256);
+      for (std::size_t i = 0; i < record.tensors.size(); ++i) {
+        const checkpoint::stored_tensor& tensor = shard.tensors()[i];
+        fingerprints[tensor.name()] = {tensor.type(), tensor.extents(), record.tensors[i]};
+      }
+    } else {
+      detail::expect_hash(path, "", file.sha256, diff::hash_file(path, options.hashing, options.stop));
+    }
+    done += file.bytes;
+    if (options.on_progress) options.on_progress(done, total);
+  }
+  detail::expect_hash(folder / diff::manifest_name, "tensor_digest", content->tensor_digest,
+                      diff::tensor_digest(fingerprints, options.hashing));
+  return *std::move(content);
+}
+
+}  // namespace tulu

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <tulu/simd/portable.hpp>
+#include <tulu/simd/xsimd.hpp>
+
+namespace tulu::simd {
+
+/// The best backend for the compiler flags in force. Flags that differ between translation units give different types,
+/// never different code under one name.
+#if defined(TULU_SIMD_AVX512)
+using native = avx512;
+#elif defined(TULU_SIMD_AVX2)
+using native = avx2;
+#elif defined(__SSE4_2__)
+using native = sse4_2;
+#else
+using native = portable;
+#endif
+
+}  // namespace tulu::simd

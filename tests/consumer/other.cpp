@@ -1,0 +1,5 @@
+#include <tulu/checkpoint/stored_tensor.hpp>
+#include <tulu/version.hpp>
+
+const char* version_of_other();
+const char* version_of_other() { return tulu::version_string; }

@@ -1,0 +1,36 @@
+#include <tulu/tensor/dtype.hpp>
+
+#include <doctest/doctest.h>
+
+using tulu::dtype;
+
+TEST_CASE("dtype: the table is in the order of the enumeration and every name leads back") {
+  for (std::size_t i = 0; i < tulu::dtypes.size(); ++i) {
+    const dtype type = tulu::dtypes[i].type;
+    CHECK(static_cast<std::size_t>(type) == i);
+    CHECK(tulu::dtype_from_safetensors(tulu::name(type)) == type);
+    CHECK(tulu::dtype_from_torch(tulu::traits(type).torch) == type);
+  }
+}
+
+TEST_CASE("dtype: sizes") {
+  CHECK(tulu::size_of(dtype::boolean) == 1);
+  CHECK(tulu::size_of(dtype::bf16) == 2);
+  CHECK(tulu::size_of(dtype::f16) == 2);
+  CHECK(tulu::size_of(dtype::f32) == 4);
+  CHECK(tulu::size_of(dtype::i64) == 8);
+  CHECK(tulu::size_of(dtype::f64) == 8);
+}
+
+TEST_CASE("dtype: names are exact and not mixed up") {
+  CHECK(tulu::dtype_from_safetensors("BF16") == dtype::bf16);
+  CHECK(tulu::dtype_from_torch("bfloat16") == dtype::bf16);
+  for (const char* text : {"", "bf16", "F8_E4M3", "float32", "F3", "F322"})
+    CHECK_FALSE(tulu::dtype_from_safetensors(text).has_value());
+  for (const char* text : {"", "torch.float16", "half", "F16"}) CHECK_FALSE(tulu::dtype_from_torch(text).has_value());
+}
+
+TEST_CASE("dtype: recover adds the three floating types of weights") {
+  for (const auto& row : tulu::dtypes)
+    CHECK(tulu::is_summable(row.type) == (row.type == dtype::f16 || row.type == dtype::bf16 || row.type == dtype::f32));
+}
