@@ -7,6 +7,7 @@ Every weight is a uniformly random mantissa and sign with an exponent from -7 to
 bits of the type are used. --sparse writes the headers only and leaves the data to a hole in the file: all zero, and no
 disk is used. Shapes: 10m, 100m, 1.3b, 7b, 13b, 65b.
 """
+
 import argparse
 import json
 import random
@@ -124,7 +125,9 @@ def main():
     parser.add_argument("--shape", choices=SHAPES, required=True)
     parser.add_argument("--dtype", choices=DTYPES, default="f16")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--extra-rows", type=int, default=0, help="vocabulary rows beyond the shape's, as a diff with [PAD] has")
+    parser.add_argument(
+        "--extra-rows", type=int, default=0, help="vocabulary rows beyond the shape's, as a diff with [PAD] has"
+    )
     parser.add_argument("--max-shard-size", type=int, default=5 * 10**9, help="bytes")
     parser.add_argument("--sparse", action="store_true", help="zeros in a hole instead of random weights")
     print(f"{write_model(**vars(parser.parse_args())):,} bytes of weights")

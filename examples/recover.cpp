@@ -29,7 +29,8 @@ void recover(const arguments& given) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app{"Recovers the tuned model from LLaMA weights and a released weight diff, in constant memory.", "recover"};
+  CLI::App app{"Recovers the tuned model from LLaMA weights and a released weight diff, in constant memory.",
+               "recover"};
   arguments given;
   given.type = "auto";
   auto* base = app.add_option("--path_raw", given.base, "The base: LLaMA weights in Hugging Face layout");
@@ -43,7 +44,8 @@ int main(int argc, char** argv) {
   app.add_option("--format", given.format, "Format of the output")
       ->check(cli::one_of(std::array<std::string_view, 1>{"safetensors"}))
       ->capture_default_str();
-  app.add_flag("--verify", given.verify, "Hash the output again and compare it with its manifest; alone with --path_tuned: only that");
+  app.add_flag("--verify", given.verify,
+               "Hash the output again and compare it with its manifest; alone with --path_tuned: only that");
   cli::add_diff_options(app, given);
   app.final_callback([&] {
     if (given.base.empty() && !given.verify) throw CLI::RequiredError("--path_raw and --path_diff");

@@ -19,7 +19,7 @@ function(tulu_add_backends)
   set(avx2 -mavx2 -mfma -mf16c)
   set(flags_sse4_2 -msse4.2)
   set(flags_avx2 ${avx2})
-  set(flags_avx512 ${avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl)
+  set(flags_avx512 ${avx2} -mavx512f -mavx512cd -mavx512bw -mavx512dq -mavx512vl)
 
   add_library(tulu_backends STATIC)
   add_library(tulu::backends ALIAS tulu_backends)

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cctype>
 #include <csignal>
@@ -10,13 +9,15 @@
 #include <iostream>
 #include <limits>
 #include <optional>
-#include <pthread.h>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
-#include <unistd.h>
 #include <vector>
+
+#include <CLI/CLI.hpp>
+#include <pthread.h>
+#include <unistd.h>
 
 #include <tulu/core/error.hpp>
 #include <tulu/version.hpp>
@@ -107,7 +108,8 @@ template <class Names>
   return value * factor;
 }
 
-/// A stop token that the first Ctrl-C triggers; the second ends the program at once. Call it before other threads start.
+/// A stop token that the first Ctrl-C triggers; the second ends the program at once. Call it before other threads
+/// start.
 [[nodiscard]] inline std::stop_token stop_on_interrupt() {
   sigset_t signals;
   sigemptyset(&signals);

@@ -8,14 +8,13 @@
 #include <string>
 #include <string_view>
 
+#include "cli.hpp"
+#include "progress_bar.hpp"
 #include <tulu/diff/execute.hpp>
 #include <tulu/diff/make_diff.hpp>
 #include <tulu/diff/recover.hpp>
 #include <tulu/diff/verify.hpp>
 #include <tulu/kernel/dispatch.hpp>
-
-#include "cli.hpp"
-#include "progress_bar.hpp"
 
 /// What recover and make_diff share.
 namespace cli {
@@ -98,7 +97,8 @@ inline void print_result(const tulu::diff_result& result, const std::string& out
   } else {
     std::cout << out << ": " << result.tensors << " tensors, " << human_bytes(bytes) << " in " << result.shards
               << (result.shards == 1 ? " shard\n" : " shards\n");
-    if (result.resumed_shards != 0 && !quiet) std::cerr << "kept from an earlier run: " << result.resumed_shards << " shards\n";
+    if (result.resumed_shards != 0 && !quiet)
+      std::cerr << "kept from an earlier run: " << result.resumed_shards << " shards\n";
     if (!quiet) std::cerr << seconds << " s, " << human_bytes(bytes / seconds) << "/s\n";
   }
   std::cout << "tensor_digest: " << result.tensor_digest << '\n';

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <string>
+
 #include <unistd.h>
 
 namespace cli {
@@ -14,7 +15,10 @@ namespace cli {
   int unit = 0;
   for (; bytes >= 1000 && unit < 4; ++unit) bytes /= 1000;
   char text[32];
-  std::snprintf(text, sizeof text, bytes < 10 && unit > 0 ? "%.2f %s" : bytes < 100 && unit > 0 ? "%.1f %s" : "%.0f %s",
+  std::snprintf(text, sizeof text,
+                bytes < 10 && unit > 0    ? "%.2f %s"
+                : bytes < 100 && unit > 0 ? "%.1f %s"
+                                          : "%.0f %s",
                 bytes, units[unit]);
   return text;
 }

@@ -1,5 +1,3 @@
-#include <tulu/checkpoint/open.hpp>
-
 #include <cstring>
 #include <string>
 #include <vector>
@@ -7,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "../support/raw_safetensors.hpp"
+#include <tulu/checkpoint/open.hpp>
 
 namespace checkpoint = tulu::checkpoint;
 namespace fs = std::filesystem;

@@ -1,5 +1,3 @@
-#include <tulu/checkpoint/detail/pickle.hpp>
-
 #include <cstdint>
 #include <span>
 #include <string>
@@ -9,6 +7,7 @@
 
 #include "../support/temp_dir.hpp"
 #include "../support/zip_builder.hpp"
+#include <tulu/checkpoint/detail/pickle.hpp>
 
 namespace {
 
@@ -35,7 +34,9 @@ bool refused(const std::string& pickle, std::string_view part) {
 }
 
 /// BINUNICODE.
-std::string text(std::string_view value) { return "X" + little(value.size(), 4) + std::string{value}; }
+std::string text(std::string_view value) {
+  return "X" + little(value.size(), 4) + std::string{value};
+}
 
 std::string repeat(std::string_view part, std::size_t count) {
   std::string out;
@@ -132,7 +133,9 @@ TEST_CASE("the memo gives objects back by id, with gaps, and by MEMOIZE in order
 }
 
 TEST_CASE("marks, POP, POP_MARK and DUP move the stack as Python does") {
-  const std::string pickle = "K\1(NN1(N00K\2""02\x86.";
+  const std::string pickle =
+      "K\1(NN1(N00K\2"
+      "02\x86.";
   const pickled result = unpickle(pickle);
   const auto* const pair = result.get_if<py_tuple>(result.top);
   REQUIRE(pair != nullptr);
@@ -162,10 +165,13 @@ TEST_CASE("parameters, torch.Size and the dtype of _rebuild_tensor_v3 are unders
   CHECK(type_of("ctorch._utils\n_rebuild_parameter\n(" + tensor + "\x88)tR.") == dtype::f32);
   CHECK(type_of("ctorch._utils\n_rebuild_parameter_with_state\n(" + tensor + "\x88)}tR.") == dtype::f32);
   CHECK(type_of("ctorch._utils\n_rebuild_tensor\n(" + float_storage + "K\6tQK\0K\6\x85K\1\x85tR."s) == dtype::f32);
-  const std::string bytes = "(" + text("storage") + "ctorch.storage\nUntypedStorage\n" + text("0") + text("cpu") + "K\6tQ";
-  CHECK(type_of("ctorch._utils\n_rebuild_tensor_v3\n(" + bytes + "K\0K\3\x85K\1\x85\x89)ctorch\nuint16\ntR."s) == dtype::u16);
+  const std::string bytes =
+      "(" + text("storage") + "ctorch.storage\nUntypedStorage\n" + text("0") + text("cpu") + "K\6tQ";
+  CHECK(type_of("ctorch._utils\n_rebuild_tensor_v3\n(" + bytes + "K\0K\3\x85K\1\x85\x89)ctorch\nuint16\ntR."s) ==
+        dtype::u16);
   CHECK(type_of(rebuild + "(" + float_storage + "K\6tQK\0ctorch\nSize\nK\6\x85\x85RK\1\x85\x89)tR."s) == dtype::f32);
-  CHECK(type_of("\x8c\x0ctorch._utils\x8c\x12_rebuild_tensor_v2\x93(" + float_storage + "K\6tQK\0K\6\x85K\1\x85\x89)tR."s) == dtype::f32);
+  CHECK(type_of("\x8c\x0ctorch._utils\x8c\x12_rebuild_tensor_v2\x93(" + float_storage +
+                "K\6tQK\0K\6\x85K\1\x85\x89)tR."s) == dtype::f32);
 }
 
 TEST_CASE("the state of an OrderedDict is passed over") {
@@ -176,12 +182,14 @@ TEST_CASE("the state of an OrderedDict is passed over") {
 }
 
 TEST_CASE("every global that is not on the list is refused by name and position") {
-  CHECK(error_of("cos\nsystem\n(" + text("true") + "tR.") == "f: byte 0: expected a global of a PyTorch checkpoint, found 'os.system'");
-  CHECK(error_of("N0cposix\nsystem\n.") == "f: byte 2: expected a global of a PyTorch checkpoint, found 'posix.system'");
+  CHECK(error_of("cos\nsystem\n(" + text("true") + "tR.") ==
+        "f: byte 0: expected a global of a PyTorch checkpoint, found 'os.system'");
+  CHECK(error_of("N0cposix\nsystem\n.") ==
+        "f: byte 2: expected a global of a PyTorch checkpoint, found 'posix.system'");
   for (const std::string_view name :
        {"builtins\neval", "__builtin__\neval", "builtins\ngetattr", "torch\nload", "torch.storage\n_load_from_bytes",
-        "torch\nComplexFloatStorage", "torch\nQInt8Storage", "subprocess\nPopen", "collections\nCounter", "torch\nfloat17",
-        "torch._utils\n_rebuild_sparse_tensor", "torch.jit\nload", "\n", "torch\nSize "})
+        "torch\nComplexFloatStorage", "torch\nQInt8Storage", "subprocess\nPopen", "collections\nCounter",
+        "torch\nfloat17", "torch._utils\n_rebuild_sparse_tensor", "torch.jit\nload", "\n", "torch\nSize "})
     refused("c" + std::string{name} + "\n.", "a global of a PyTorch checkpoint");
   refused(text("os") + text("system") + "\x93.", "'os.system'");
 }
@@ -193,7 +201,8 @@ TEST_CASE("opcodes that a checkpoint does not need are refused") {
 }
 
 TEST_CASE("a pickle that works on what is not there is refused") {
-  for (const std::string_view pickle : {".", "0", "2", "\x85", "N\x86", "(\x85", "(a", "}Ns", "q\1", "R", "NR", "Q", "b", "\x93"})
+  for (const std::string_view pickle :
+       {".", "0", "2", "\x85", "N\x86", "(\x85", "(a", "}Ns", "q\1", "R", "NR", "Q", "b", "\x93"})
     refused(std::string{pickle} + "...", "expected");
   refused("t.", "a MARK");
   refused("Nl.", "a MARK");
@@ -234,7 +243,8 @@ TEST_CASE("calls with the wrong arguments are refused") {
   refused(rebuild + "NR.", "a tuple of arguments");
   refused(rebuild + "(NNNNNNtR.", "a storage, found None");
   refused(rebuild + "(" + float_storage + "K\6tQNNNNNtR.", "a tuple of extents");
-  refused(rebuild + "(" + float_storage + "K\6tQK\0K\6\x85K\1\x85\x89)}"s + text("neg") + "\x88stR.", "no tensor metadata");
+  refused(rebuild + "(" + float_storage + "K\6tQK\0K\6\x85K\1\x85\x89)}"s + text("neg") + "\x88stR.",
+          "no tensor metadata");
   refused("ctorch._utils\n_rebuild_parameter\n(NNNtR.", "a tensor, found None");
   refused("ctorch\nFloatStorage\n)R.", "a global that can be called");
   refused("N)R.", "a global to call");

@@ -1,5 +1,3 @@
-#include <tulu/checkpoint/pytorch.hpp>
-
 #include <algorithm>
 #include <bit>
 #include <cstddef>
@@ -15,6 +13,7 @@
 
 #include "../support/temp_dir.hpp"
 #include "../support/zip_builder.hpp"
+#include <tulu/checkpoint/pytorch.hpp>
 
 namespace {
 
@@ -75,10 +74,14 @@ std::string listing(const std::vector<stored_tensor>& tensors) {
   return out;
 }
 
-std::string text(std::string_view value) { return "X" + little(value.size(), 4) + std::string{value}; }
+std::string text(std::string_view value) {
+  return "X" + little(value.size(), 4) + std::string{value};
+}
 
 /// BININT8 of sorts: LONG1 of 8 bytes.
-std::string number(std::int64_t value) { return "\x8a\x08" + little(static_cast<std::uint64_t>(value), 8); }
+std::string number(std::int64_t value) {
+  return "\x8a\x08" + little(static_cast<std::uint64_t>(value), 8);
+}
 
 std::string tuple(const std::vector<std::int64_t>& numbers) {
   std::string out = "(";
@@ -105,9 +108,9 @@ std::string archive(std::string_view pickle) {
 }  // namespace
 
 TEST_CASE("checkpoints of torch.save give the names, shapes and elements that torch sees") {
-  for (const std::string name : {"zip_dtypes", "zip_views", "zip_protocol4", "zip_big_endian", "zip_module",
-                                 "zip_parameters", "zip_nested", "legacy_dtypes", "legacy_views", "legacy_big_endian",
-                                 "legacy_nested"}) {
+  for (const std::string name :
+       {"zip_dtypes", "zip_views", "zip_protocol4", "zip_big_endian", "zip_module", "zip_parameters", "zip_nested",
+        "legacy_dtypes", "legacy_views", "legacy_big_endian", "legacy_nested"}) {
     CAPTURE(name);
     CHECK(listing(read(data / (name + ".pt"))) == tulu::test::read_file(data / (name + ".txt")));
   }
@@ -149,7 +152,10 @@ namespace {
 /// A tensor of u32 in `path`, whose element i of the file is i.
 stored_tensor numbered(const std::filesystem::path& path, const std::vector<std::size_t>& extents,
                        const std::vector<std::size_t>& strides, std::size_t first) {
-  return {"t", tulu::dtype::u32, tulu::shape{extents}, std::make_shared<const tulu::checkpoint::tensor_file>(path),
+  return {"t",
+          tulu::dtype::u32,
+          tulu::shape{extents},
+          std::make_shared<const tulu::checkpoint::tensor_file>(path),
           {.offset = first * 4, .strides = strides}};
 }
 
@@ -181,17 +187,17 @@ TEST_CASE("strided tensors larger than the scratch, with wide gaps or many axes,
     std::size_t first;
   };
   const view views[] = {
-      {{400'000}, {1}, 5},                     // longer than the scratch
-      {{300'000}, {2}, 1},                     // the same, with gaps
-      {{3, 200'000}, {1, 3}, 0},               // transposed, lines close together
-      {{200'000, 3}, {1, 200'001}, 7},         // transposed, lines far apart
-      {{300, 2'000}, {1, 300}, 0},             // a transposed matrix
-      {{300, 300}, {1, 2'000}, 11},            // a block of one
-      {{5, 7, 11, 13}, {1, 5, 35, 385}, 0},    // all axes reversed
+      {{400'000}, {1}, 5},                   // longer than the scratch
+      {{300'000}, {2}, 1},                   // the same, with gaps
+      {{3, 200'000}, {1, 3}, 0},             // transposed, lines close together
+      {{200'000, 3}, {1, 200'001}, 7},       // transposed, lines far apart
+      {{300, 2'000}, {1, 300}, 0},           // a transposed matrix
+      {{300, 300}, {1, 2'000}, 11},          // a block of one
+      {{5, 7, 11, 13}, {1, 5, 35, 385}, 0},  // all axes reversed
       {{4, 3, 1, 5, 6}, {0, 1'000, 9'999'999, 7, 0}, 3},
       {{100, 100}, {0, 0}, 42},
       {{100, 3, 50}, {1, 0, 6'000}, 0},
-      {{10, 10}, {1, 1}, 0},                   // overlapping
+      {{10, 10}, {1, 1}, 0},  // overlapping
       {{90}, {7'000}, 0},
   };
   for (const view& v : views) {
@@ -199,7 +205,8 @@ TEST_CASE("strided tensors larger than the scratch, with wide gaps or many axes,
     const std::vector<std::uint32_t> whole = expected(v.extents, v.strides, v.first);
     CAPTURE(tulu::to_string(t.extents()));
     REQUIRE(whole.size() == t.size());
-    for (const auto& [first, count] : {std::pair{std::size_t{0}, t.size()}, {t.size() / 3, t.size() / 2}, {1, t.size() - 1}, {t.size() / 2, 1}}) {
+    for (const auto& [first, count] :
+         {std::pair{std::size_t{0}, t.size()}, {t.size() / 3, t.size() / 2}, {1, t.size() - 1}, {t.size() / 2, 1}}) {
       std::vector<std::uint32_t> out(count);
       t.read(first, count, std::as_writable_bytes(std::span{out}));
       CHECK(std::equal(out.begin(), out.end(), whole.begin() + static_cast<std::ptrdiff_t>(first)));
@@ -222,7 +229,10 @@ TEST_CASE("files that are no PyTorch checkpoint are refused with what they are")
   s.refused("<!DOCTYPE html><html>", "found an HTML page");
   s.refused("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n", "found a git-lfs pointer");
   s.refused(std::string(257, '\0') + "ustar" + std::string(250, '\0'), "found a tar archive (PyTorch before 0.1.9");
-  s.refused("\x7f" "ELF and so on", "found a file that begins with '\\x7fELF");
+  s.refused(
+      "\x7f"
+      "ELF and so on",
+      "found a file that begins with '\\x7fELF");
   s.refused(zip_builder{}.add({"word/document.xml", "x"}).finish(), "a zip archive without data.pkl");
   s.refused(zip_builder{}.add({"a/data.pkl", "x"}).add({"b/data.pkl", "x"}).finish(), "one data.pkl, found two");
   s.refused(zip_builder{}.add({"m/data.pkl", "x"}).add({"m/constants.pkl", "x"}).finish(), "a TorchScript archive");
@@ -242,7 +252,8 @@ TEST_CASE("a hostile pickle in a checkpoint is refused with file, entry, positio
 
 TEST_CASE("storages that are missing or of another size are refused") {
   const scratch s;
-  s.refused(zip_builder{}.add({"m/data.pkl", dict_of("w", tensor(6, 0, {6}, {1}))}).finish(), "an entry m/data/0, found none");
+  s.refused(zip_builder{}.add({"m/data.pkl", dict_of("w", tensor(6, 0, {6}, {1}))}).finish(),
+            "an entry m/data/0, found none");
   s.refused(archive(dict_of("w", tensor(5, 0, {5}, {1}))), "m/data/0: expected 20 bytes, found 24");
   s.refused(archive(dict_of("w", tensor(7, 0, {6}, {1}))), "m/data/0: expected 28 bytes, found 24");
   s.refused(archive(dict_of("w", tensor(INT64_MAX, 0, {6}, {1}))), "a storage size that fits 64 bits");
@@ -279,16 +290,22 @@ TEST_CASE("only tensors and plain values with unique names make a state dict") {
   s.refused(archive("\x80\2}K\1" + w + "s."), "strings as keys, found the number 1");
   s.refused(archive(dict_of("w", "]")), "w: expected a tensor or a plain value, found a list");
   s.refused(archive(dict_of("optimizer", "}")), "optimizer: expected a tensor or a plain value, found a dict");
-  s.refused(archive("\x80\2}(" + text("model") + "}" + text("w") + w + "u."), "a plain value beside 'model', found a tensor");
+  s.refused(archive("\x80\2}(" + text("model") + "}" + text("w") + w + "u."),
+            "a plain value beside 'model', found a tensor");
   s.refused(archive("\x80\2}(" + text("model") + "}" + text("state_dict") + "}u."), "one state dict");
   s.refused(archive("\x80\2" + w + "."), "a checkpoint that holds a dict, found a tensor");
-  CHECK(s.open(archive("\x80\2}(" + text("n") + "N" + text("f") + "ctorch\nfloat16\n" + text("w") + w + "u.")).size() == 1);
+  CHECK(s.open(archive("\x80\2}(" + text("n") + "N" + text("f") + "ctorch\nfloat16\n" + text("w") + w + "u.")).size() ==
+        1);
 }
 
 TEST_CASE("the byteorder entry says little or big") {
   const scratch s;
   const auto with = [&](std::string_view order) {
-    return zip_builder{}.add({"m/data.pkl", dict_of("w", tensor(1, 0, {1}, {1}))}).add({"m/data/0", "abcd"}).add({"m/byteorder", std::string{order}}).finish();
+    return zip_builder{}
+        .add({"m/data.pkl", dict_of("w", tensor(1, 0, {1}, {1}))})
+        .add({"m/data/0", "abcd"})
+        .add({"m/byteorder", std::string{order}})
+        .finish();
   };
   CHECK(elements(s.open(with("little"))[0]) == "61626364");
   CHECK(elements(s.open(with("big"))[0]) == "64636261");
@@ -310,11 +327,14 @@ TEST_CASE("a legacy checkpoint whose storages do not fit the file is refused") {
   s.refused(preamble + object + keys(text("0") + text("0")) + little(2, 8) + "abcdefgh", "the key of a storage, once");
   s.refused(preamble + object + keys("N") + little(2, 8) + "abcdefgh", "the key of a storage, once, found None");
   s.refused(preamble + object + "\x80\2N.", "a list of storage keys");
-  s.refused("\x80\2\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\2M\xea\3.", "protocol version 1001, found the number 1002");
+  s.refused("\x80\2\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.\x80\2M\xea\3.",
+            "protocol version 1001, found the number 1002");
 }
 
 TEST_CASE("looks_like_pytorch knows the two layouts by their first bytes") {
-  const auto looks = [](std::string_view head) { return tulu::checkpoint::looks_like_pytorch(std::as_bytes(std::span{head})); };
+  const auto looks = [](std::string_view head) {
+    return tulu::checkpoint::looks_like_pytorch(std::as_bytes(std::span{head}));
+  };
   CHECK(looks("PK\3\4"));
   CHECK(looks("\x80\2"));
   CHECK(looks("\x80\5"));

@@ -1,5 +1,3 @@
-#include <tulu/checkpoint/safetensors.hpp>
-
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -8,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "../support/raw_safetensors.hpp"
+#include <tulu/checkpoint/safetensors.hpp>
 
 namespace checkpoint = tulu::checkpoint;
 using tulu::dtype;
@@ -357,7 +356,7 @@ TEST_CASE("format_safetensors_header: byte for byte as the safetensors package a
 TEST_CASE("format_safetensors_header: the data start at a multiple of the alignment and the file is read back") {
   const std::vector<checkpoint::safetensors_entry> entries{{"b", dtype::bf16, {3, 2}}, {"a", dtype::f32, {}}};
   const std::map<std::string, std::string> metadata{{"format", "pt"}, {"\"", "\n"}};
-  for (const std::size_t alignment : {1, 2, 8, 64, 4096}) {
+  for (const std::size_t alignment : {1U, 2U, 8U, 64U, 4096U}) {
     CAPTURE(alignment);
     const std::string prefix = checkpoint::format_safetensors_header(entries, metadata, alignment);
     CHECK(prefix.size() % alignment == 0);

@@ -1,11 +1,10 @@
-#include <tulu/checkpoint/shard_index.hpp>
-
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include "../support/temp_dir.hpp"
+#include <tulu/checkpoint/shard_index.hpp>
 
 namespace checkpoint = tulu::checkpoint;
 using tulu::test::message_of;

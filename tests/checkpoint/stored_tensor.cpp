@@ -1,5 +1,3 @@
-#include <tulu/checkpoint/stored_tensor.hpp>
-
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -10,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "../support/temp_dir.hpp"
+#include <tulu/checkpoint/stored_tensor.hpp>
 
 namespace checkpoint = tulu::checkpoint;
 using tulu::dtype;

@@ -1,4 +1,4 @@
-#include <tulu/checkpoint/stored_tensor.hpp>
+#include <tulu/diff/recover.hpp>
 #include <tulu/version.hpp>
 
 const char* version_of_other();

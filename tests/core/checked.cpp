@@ -1,9 +1,9 @@
-#include <tulu/core/checked.hpp>
-
 #include <array>
 #include <limits>
 
 #include <doctest/doctest.h>
+
+#include <tulu/core/checked.hpp>
 
 constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
 

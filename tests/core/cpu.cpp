@@ -58,6 +58,8 @@ TEST_CASE("each feature has its own bit") {
         tulu::cpu_features{.avx = true, .f16c = true});
   CHECK(tulu::decode_cpu({.leaf1_ecx = avx, .leaf7_ebx = 1u << 5, .xcr0 = ymm_saved}) ==
         tulu::cpu_features{.avx = true, .avx2 = true});
+  CHECK(tulu::decode_cpu({.leaf1_ecx = avx, .leaf7_ebx = avx512f | 1u << 28, .xcr0 = zmm_saved}) ==
+        tulu::cpu_features{.avx = true, .avx512f = true, .avx512cd = true});
   CHECK(tulu::decode_cpu({.leaf1_ecx = avx, .leaf7_ebx = avx512f | 1u << 17, .xcr0 = zmm_saved}) ==
         tulu::cpu_features{.avx = true, .avx512f = true, .avx512dq = true});
   CHECK(tulu::decode_cpu({.leaf1_ecx = avx, .leaf7_ebx = avx512f | 1u << 31, .xcr0 = zmm_saved}) ==
@@ -76,6 +78,7 @@ TEST_CASE("detection agrees with the compiler's runtime") {
   CHECK(cpu.fma == (__builtin_cpu_supports("fma") != 0));
   CHECK(cpu.bmi2 == (__builtin_cpu_supports("bmi2") != 0));
   CHECK(cpu.avx512f == (__builtin_cpu_supports("avx512f") != 0));
+  CHECK(cpu.avx512cd == (__builtin_cpu_supports("avx512cd") != 0));
   CHECK(cpu.avx512bw == (__builtin_cpu_supports("avx512bw") != 0));
   CHECK(cpu.avx512dq == (__builtin_cpu_supports("avx512dq") != 0));
   CHECK(cpu.avx512vl == (__builtin_cpu_supports("avx512vl") != 0));

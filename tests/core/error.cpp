@@ -1,8 +1,8 @@
-#include <tulu/core/error.hpp>
-
 #include <string>
 
 #include <doctest/doctest.h>
+
+#include <tulu/core/error.hpp>
 
 TEST_CASE("mismatch_error: file, place, expected and found in one line") {
   CHECK(std::string{tulu::mismatch_error("f", "lm_head.weight", "[2]", "[3]").what()} ==

@@ -13,6 +13,7 @@ also has tensor_digest.txt, the digest that the README defines, with the mean ro
 A second run gives other bytes: weight_diff.py's make_diff takes unseeded random numbers for the base's new row.
 Made with torch 1.13, transformers 4.40.2 and sentencepiece 0.1.97.
 """
+
 import hashlib
 import json
 import os
@@ -30,8 +31,15 @@ from safetensors.torch import load_file
 SOURCE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(SOURCE / "tests/programs"))
 from support import checkpoints  # noqa: E402
+
 TEXT = "The shepherd leads seven quick llamas over the frozen bridge, counting: 1 2 3 4 5 6 7 8 9 0."
-TOKENIZER_FILES = ("tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "tokenizer.json")
+TOKENIZER_FILES = (
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "tokenizer.json",
+)
 
 
 def train_tokenizer(folder):
@@ -101,7 +109,12 @@ def write_expected(folder, recovered, base_rows):
         for name, value in load_file(path).items():
             rows = min(base_rows, value.shape[0]) if "embed_tokens" in name or "lm_head" in name else value.shape[0]
             data = value[:rows].contiguous().numpy().tobytes()
-            tensors[name] = {"dtype": "F32", "shape": list(value.shape), "rows": rows, "sha256": hashlib.sha256(data).hexdigest()}
+            tensors[name] = {
+                "dtype": "F32",
+                "shape": list(value.shape),
+                "rows": rows,
+                "sha256": hashlib.sha256(data).hexdigest(),
+            }
             if rows < value.shape[0]:
                 tensors[name]["mean_rows"] = value[rows:].tolist()
     text = ",\n".join(f"  {json.dumps(name)}: {json.dumps(tensors[name])}" for name in sorted(tensors))
@@ -112,7 +125,12 @@ def make_case(script, tokenizer, folder, seed, base_kind, diff_kind, dtype, pad=
     """base/, diff/ and expected.json in `folder`. `pad`: the diff has one row more, for [PAD]."""
     shutil.rmtree(folder, ignore_errors=True)
     with tempfile.TemporaryDirectory() as temporary:
-        base, diff, tuned, recovered = folder / "base", folder / "diff", Path(temporary, "tuned"), Path(temporary, "recovered")
+        base, diff, tuned, recovered = (
+            folder / "base",
+            folder / "diff",
+            Path(temporary, "tuned"),
+            Path(temporary, "recovered"),
+        )
         base_model, tuned_model = make_model(seed, **shape), make_model(seed + 1, **shape)
         with torch.no_grad():
             for weight, raw in zip(tuned_model.parameters(), base_model.parameters()):
@@ -164,8 +182,28 @@ def main(script):
         make_case(script, tokenizer, cases / "inv_freq_diff", 14, "safetensors", "zip_inv_freq", f16)
         make_case(script, tokenizer, cases / "inv_freq_both", 15, "zip_inv_freq", "zip_inv_freq", f16)
         make_case(script, tokenizer, cases / "views", 16, "views", "safetensors", f16)
-        make_case(script, tokenizer, cases / "tied", 17, "safetensors", "safetensors", f16, pad=False, tie_word_embeddings=True)
-        make_case(script, tokenizer, cases / "no_new_rows", 18, "safetensors", "safetensors", bf16, pad=False, num_key_value_heads=1)
+        make_case(
+            script,
+            tokenizer,
+            cases / "tied",
+            17,
+            "safetensors",
+            "safetensors",
+            f16,
+            pad=False,
+            tie_word_embeddings=True,
+        )
+        make_case(
+            script,
+            tokenizer,
+            cases / "no_new_rows",
+            18,
+            "safetensors",
+            "safetensors",
+            bf16,
+            pad=False,
+            num_key_value_heads=1,
+        )
 
 
 if __name__ == "__main__":

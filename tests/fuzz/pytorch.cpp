@@ -1,9 +1,4 @@
 // libFuzzer target: the bytes are a checkpoint. Whatever they are, reading it gives tensors or a tulu::error.
-#include <tulu/checkpoint/pytorch.hpp>
-
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +8,11 @@
 #include <span>
 #include <string>
 #include <vector>
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <tulu/checkpoint/pytorch.hpp>
 
 namespace {
 

@@ -1,14 +1,14 @@
 // libFuzzer target: any bytes are a safetensors file that is read, or a tulu::error. What is read is written again
 // with the same meaning.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <tulu/checkpoint/safetensors.hpp>
 

@@ -1,11 +1,10 @@
-#include <tulu/io/byte_reader.hpp>
-
 #include <array>
 #include <cstdint>
 
 #include <doctest/doctest.h>
 
 #include "../support/temp_dir.hpp"
+#include <tulu/io/byte_reader.hpp>
 
 using tulu::test::message_of;
 

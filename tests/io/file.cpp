@@ -1,16 +1,13 @@
-#include <tulu/io/file.hpp>
-
-#include <sys/stat.h>
-
 #include <array>
 #include <string>
 #include <utility>
 
 #include <doctest/doctest.h>
-
-#include <tulu/io/mapped_file.hpp>
+#include <sys/stat.h>
 
 #include "../support/temp_dir.hpp"
+#include <tulu/io/file.hpp>
+#include <tulu/io/mapped_file.hpp>
 
 namespace io = tulu::io;
 using tulu::test::message_of;

@@ -1,5 +1,3 @@
-#include <tulu/io/json.hpp>
-
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -7,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "../support/temp_dir.hpp"
+#include <tulu/io/json.hpp>
 
 namespace io = tulu::io;
 using tulu::test::message_of;

@@ -1,10 +1,9 @@
-#include <tulu/io/stand_in.hpp>
-
 #include <string>
 
 #include <doctest/doctest.h>
 
 #include "../support/temp_dir.hpp"
+#include <tulu/io/stand_in.hpp>
 
 namespace io = tulu::io;
 

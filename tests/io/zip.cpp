@@ -1,5 +1,3 @@
-#include <tulu/io/zip.hpp>
-
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -9,6 +7,7 @@
 
 #include "../support/temp_dir.hpp"
 #include "../support/zip_builder.hpp"
+#include <tulu/io/zip.hpp>
 
 namespace {
 
@@ -29,7 +28,9 @@ struct scratch {
   }
 };
 
-bool says(const std::string& message, std::string_view part) { return message.find(part) != std::string::npos; }
+bool says(const std::string& message, std::string_view part) {
+  return message.find(part) != std::string::npos;
+}
 
 void patch(std::string& bytes, std::size_t at, std::uint64_t value, std::size_t width) {
   bytes.replace(at, width, tulu::test::little(value, width));
@@ -39,7 +40,8 @@ void patch(std::string& bytes, std::size_t at, std::uint64_t value, std::size_t 
 
 TEST_CASE("zip entries come in the order of the directory, with the place of their data") {
   const scratch s;
-  const std::string bytes = zip_builder{}.add({"b", "second"}).add({.name = "a/x", .data = "", .local_extra = 33}).finish();
+  const std::string bytes =
+      zip_builder{}.add({"b", "second"}).add({.name = "a/x", .data = "", .local_extra = 33}).finish();
   const zip_archive archive = s.open(bytes);
   REQUIRE(archive.entries().size() == 2);
   CHECK(archive.entries()[0].name == "b");
@@ -63,7 +65,9 @@ TEST_CASE("a zip archive may be empty, have a comment, and sizes after the data"
   const scratch s;
   CHECK(s.open(zip_builder{}.finish()).entries().empty());
   CHECK(s.open(zip_builder{}.add({"a", "x"}).finish("PK\5\6 a comment")).entries().size() == 1);
-  CHECK(s.open(zip_builder{}.add({.name = "a", .data = "xyz", .flags = 8, .local_size = 0}).finish()).entries()[0].size == 3);
+  CHECK(
+      s.open(zip_builder{}.add({.name = "a", .data = "xyz", .flags = 8, .local_size = 0}).finish()).entries()[0].size ==
+      3);
 }
 
 TEST_CASE("zip64 numbers are read from the wide fields") {
@@ -76,18 +80,23 @@ TEST_CASE("zip64 numbers are read from the wide fields") {
 
 TEST_CASE("zip entries that are no plain stored files are refused") {
   const scratch s;
-  CHECK(says(s.error_of(zip_builder{}.add({.name = "a", .data = "x", .method = 8}).finish()), "entry a: expected a stored entry, found a compressed one (method 8)"));
+  CHECK(says(s.error_of(zip_builder{}.add({.name = "a", .data = "x", .method = 8}).finish()),
+             "entry a: expected a stored entry, found a compressed one (method 8)"));
   CHECK(says(s.error_of(zip_builder{}.add({.name = "a", .data = "x", .flags = 1}).finish()), "an encrypted one"));
-  CHECK(says(s.error_of(zip_builder{}.add({"a", "x"}).add({"a", "y"}).finish()), "entry a: expected one entry of that name, found two"));
+  CHECK(says(s.error_of(zip_builder{}.add({"a", "x"}).add({"a", "y"}).finish()),
+             "entry a: expected one entry of that name, found two"));
   CHECK(says(s.error_of(zip_builder{}.add({std::string{"a\0b", 3}, "x"}).finish()), "a name without NUL"));
   CHECK(says(s.error_of(zip_builder{}.add({"", "x"}).finish()), "a name without NUL"));
 }
 
 TEST_CASE("a local zip header that contradicts the directory is refused") {
   const scratch s;
-  CHECK(says(s.error_of(zip_builder{}.add({.name = "a", .data = "x", .local_name = "b"}).finish()), "a local header that says"));
-  CHECK(says(s.error_of(zip_builder{}.add({.name = "a", .data = "x", .local_size = 2}).finish()), "a local header of 1 bytes, found 2"));
-  CHECK(says(s.error_of(zip_builder{}.add({.name = "a", .data = "x", .local_size = 0}).finish()), "a local header of 1 bytes, found 0"));
+  CHECK(says(s.error_of(zip_builder{}.add({.name = "a", .data = "x", .local_name = "b"}).finish()),
+             "a local header that says"));
+  CHECK(says(s.error_of(zip_builder{}.add({.name = "a", .data = "x", .local_size = 2}).finish()),
+             "a local header of 1 bytes, found 2"));
+  CHECK(says(s.error_of(zip_builder{}.add({.name = "a", .data = "x", .local_size = 0}).finish()),
+             "a local header of 1 bytes, found 0"));
   std::string bytes = zip_builder{}.add({"a", "x"}).finish();
   bytes[0] = 'Q';
   CHECK(says(s.error_of(bytes), "a local header at byte 0"));

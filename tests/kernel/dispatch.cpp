@@ -32,7 +32,7 @@ TEST_CASE("a backend is usable when all its instruction sets are") {
   CHECK(names(cpu) == std::vector<std::string_view>{"sse4_2", "portable"});
   cpu.f16c = true;
   CHECK(names(cpu) == std::vector<std::string_view>{"avx2", "sse4_2", "portable"});
-  cpu.avx512f = cpu.avx512bw = cpu.avx512dq = true;
+  cpu.avx512f = cpu.avx512cd = cpu.avx512bw = cpu.avx512dq = true;
   CHECK(names(cpu).front() == "avx2");
   cpu.avx512vl = true;
   CHECK(names(cpu) == std::vector<std::string_view>{"avx512", "avx2", "sse4_2", "portable"});

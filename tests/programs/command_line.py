@@ -1,4 +1,5 @@
 """Options, exit codes and streams that recover and make_diff share."""
+
 import os
 import pty
 import re
@@ -33,7 +34,14 @@ class CommandLine(ProgramTest):
 
     def test_wrong_syntax(self):
         for name in PROGRAMS:
-            for arguments in ((), ("--nonsense",), ("--path_raw",), ("stray",), ("--threads", "many"), ("--path_raw", self.raw_dir)):
+            for arguments in (
+                (),
+                ("--nonsense",),
+                ("--path_raw",),
+                ("stray",),
+                ("--threads", "many"),
+                ("--path_raw", self.raw_dir),
+            ):
                 with self.subTest(program=name, arguments=arguments):
                     self.assertEqual(run(name, *arguments).returncode, 2)
 
@@ -42,8 +50,9 @@ class CommandLine(ProgramTest):
                  ("--max-shard-size", "99999999999999999999"), ("--max-shard-size", "20000000TB"), ("--max-shard-size", "")]  # fmt: skip
         for arguments in wrong:
             with self.subTest(arguments=arguments):
-                self.assert_wrong_usage(recover(self.raw_dir, self.diff_dir, self.tuned_dir, *arguments))
-                self.assertFalse(self.tuned_dir.exists())
+                target = self.dir / f"tuned{len(list(self.dir.iterdir()))}"
+                self.assert_wrong_usage(recover(self.raw_dir, self.diff_dir, target, *arguments))
+                self.assertFalse(target.exists())
 
     def test_unknown_names_are_answered_with_the_list(self):
         arguments = self.raw_dir, self.diff_dir, self.tuned_dir
@@ -59,17 +68,29 @@ class CommandLine(ProgramTest):
     def test_dash_and_underscore_are_the_same(self):
         self.assert_done(run("recover", "--path-raw", self.raw_dir, "--path-diff", self.diff_dir, "--path-tuned", self.tuned_dir,
                              "--max_shard_size", "1MB"))  # fmt: skip
-        self.assert_done(run("make_diff", f"--path-raw={self.raw_dir}", f"--path_tuned={self.raw_dir}", "--path-diff", self.dir / "zero"))
+        self.assert_done(
+            run(
+                "make_diff",
+                f"--path-raw={self.raw_dir}",
+                f"--path_tuned={self.raw_dir}",
+                "--path-diff",
+                self.dir / "zero",
+            )
+        )
         checkpoints.read_folder(self.tuned_dir)
         checkpoints.read_folder(self.dir / "zero")
 
     def test_relative_paths_and_a_slash_at_the_end(self):
-        self.assert_done(run("recover", "--path_raw", "base/", "--path_diff", "./diff", "--path_tuned", "tuned/", cwd=self.dir))
+        self.assert_done(
+            run("recover", "--path_raw", "base/", "--path_diff", "./diff", "--path_tuned", "tuned/", cwd=self.dir)
+        )
         checkpoints.read_folder(self.tuned_dir)
 
     def test_quiet_is_quiet_when_all_is_well(self):
         self.assertEqual(self.assert_done(recover(self.raw_dir, self.diff_dir, self.tuned_dir, "--quiet")).stderr, "")
-        self.assertEqual(self.assert_done(make_diff(self.raw_dir, self.diff_dir, self.dir / "made", "--quiet")).stderr, "")
+        self.assertEqual(
+            self.assert_done(make_diff(self.raw_dir, self.diff_dir, self.dir / "made", "--quiet")).stderr, ""
+        )
 
     def test_quiet_does_not_hide_the_error(self):
         self.assert_refused(recover(self.dir / "nowhere", self.diff_dir, self.tuned_dir, "--quiet"), "nowhere")
@@ -82,7 +103,15 @@ class CommandLine(ProgramTest):
 
     def test_a_terminal_gets_a_progress_bar(self):
         ours, theirs = pty.openpty()
-        command = [program("recover"), "--path_raw", self.raw_dir, "--path_diff", self.diff_dir, "--path_tuned", self.tuned_dir]
+        command = [
+            program("recover"),
+            "--path_raw",
+            self.raw_dir,
+            "--path_diff",
+            self.diff_dir,
+            "--path_tuned",
+            self.tuned_dir,
+        ]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs)
         os.close(theirs)
         shown = b""
@@ -109,14 +138,24 @@ class CommandLine(ProgramTest):
     def test_dry_run_over_a_complete_output(self):
         self.assert_done(recover(self.raw_dir, self.diff_dir, self.tuned_dir))
         self.assert_done(recover(self.raw_dir, self.diff_dir, self.tuned_dir, "--dry-run"))
-        self.assert_refused(recover(self.raw_dir, self.diff_dir, self.tuned_dir, "--dry-run", "--dtype", "bf16"), "dtype")
+        self.assert_refused(
+            recover(self.raw_dir, self.diff_dir, self.tuned_dir, "--dry-run", "--dtype", "bf16"), "dtype"
+        )
 
     def test_the_result_names_the_digest(self):
         result = self.assert_done(recover(self.raw_dir, self.diff_dir, self.tuned_dir))
         self.assertIn(checkpoints.tensor_digest(checkpoints.read_folder(self.tuned_dir)), result.stdout)
 
     def test_closed_stdout_is_no_crash(self):
-        command = [program("recover"), "--path_raw", self.raw_dir, "--path_diff", self.diff_dir, "--path_tuned", self.tuned_dir]
+        command = [
+            program("recover"),
+            "--path_raw",
+            self.raw_dir,
+            "--path_diff",
+            self.diff_dir,
+            "--path_tuned",
+            self.tuned_dir,
+        ]
         read, write = os.pipe()
         os.close(read)
         status = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, timeout=60).returncode

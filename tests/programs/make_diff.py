@@ -1,4 +1,5 @@
 """make_diff, and recover as its inverse."""
+
 import json
 
 from support import checkpoints, numbers
@@ -11,8 +12,12 @@ class RoundTrip(ProgramTest):
         self.base = checkpoints.llama(1, "F16")
         change = checkpoints.llama(2, "F32", rows=34, scale=0.01)
         self.tuned = checkpoints.recovered(self.base, change, "F16")
-        self.raw_dir = checkpoints.write_folder(self.dir / "base", self.base, checkpoints.config(self.base, "float16"), 2)
-        self.tuned_dir = checkpoints.write_folder(self.dir / "tuned", self.tuned, checkpoints.config(self.tuned, "float16"), 3)
+        self.raw_dir = checkpoints.write_folder(
+            self.dir / "base", self.base, checkpoints.config(self.base, "float16"), 2
+        )
+        self.tuned_dir = checkpoints.write_folder(
+            self.dir / "tuned", self.tuned, checkpoints.config(self.tuned, "float16"), 3
+        )
         (self.tuned_dir / "tokenizer.model").write_bytes(b"the tuned model's")
 
     def make(self, *arguments):
@@ -73,7 +78,9 @@ class RoundTrip(ProgramTest):
         self.assertEqual((self.dir / "diff" / "tokenizer.model").read_bytes(), b"the tuned model's")
 
     def test_inv_freq_of_the_tuned_model_does_no_harm(self):
-        self.tuned["model.layers.0.self_attn.rotary_emb.inv_freq"] = checkpoints.tensor("F32", (4,), [1.0, 0.1, 0.01, 0.001])
+        self.tuned["model.layers.0.self_attn.rotary_emb.inv_freq"] = checkpoints.tensor(
+            "F32", (4,), [1.0, 0.1, 0.01, 0.001]
+        )
         checkpoints.write_folder(self.tuned_dir, self.tuned, shards=3)
         found = self.make()
         self.assert_done(recover(self.raw_dir, self.dir / "diff", self.dir / "back"))
@@ -89,7 +96,9 @@ class RoundTrip(ProgramTest):
         self.assert_refused(make_diff(self.raw_dir, self.tuned_dir, self.tuned_dir))
         self.assert_refused(make_diff(self.raw_dir, self.tuned_dir, self.raw_dir))
         self.assert_refused(make_diff(self.tuned_dir, self.raw_dir, self.dir / "diff"))
-        self.assert_wrong_usage(make_diff(self.raw_dir, self.tuned_dir, self.dir / "diff", "--dtype", "int3"), "float32", "float16")
+        self.assert_wrong_usage(
+            make_diff(self.raw_dir, self.tuned_dir, self.dir / "diff", "--dtype", "int3"), "float32", "float16"
+        )
         self.assertEqual(snapshot(self.dir), before)
 
     def test_running_it_twice_is_one_run(self):

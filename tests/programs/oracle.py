@@ -3,6 +3,7 @@
 TULU_ORACLE is a folder made by the reference generator: recover/CASE/{raw,diff,expected}. Where transformers can be
 imported, the outputs are loaded by it as well.
 """
+
 import json
 import os
 import unittest
@@ -15,6 +16,9 @@ ORACLE = os.environ.get("TULU_ORACLE", "")
 try:
     import torch
     import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
 except ImportError:
     transformers = None
 
@@ -50,7 +54,11 @@ class Oracle(ProgramTest):
                     tuned = self.dir / f"{folder.name}-{size}"
                     self.assert_done(recover(folder / "raw", folder / "diff", tuned, "--max-shard-size", size))
                     found, expected = checkpoints.read_folder(tuned), checkpoints.read_folder(folder / "expected")
-                    extra = {name for name in found.keys() - expected.keys() if name not in ("lm_head.weight", "model.embed_tokens.weight")}
+                    extra = {
+                        name
+                        for name in found.keys() - expected.keys()
+                        if name not in ("lm_head.weight", "model.embed_tokens.weight")
+                    }
                     self.assertEqual((extra, expected.keys() - found.keys()), (set(), set()))
                     for name, wanted in expected.items():
                         self.compare(name, found[name], wanted, self.base_rows(folder))
@@ -62,17 +70,23 @@ class Oracle(ProgramTest):
             for dtype in ("float32", "float16", "bfloat16"):
                 with self.subTest(folder.name, dtype=dtype):
                     tuned = self.dir / f"{folder.name}-{dtype}"
-                    self.assert_done(recover(folder / "raw", folder / "diff", tuned, "--dtype", dtype, "--max-shard-size", "150KB"))
+                    self.assert_done(
+                        recover(folder / "raw", folder / "diff", tuned, "--dtype", dtype, "--max-shard-size", "150KB")
+                    )
                     self.load(tuned, folder / "expected", getattr(torch, dtype))
 
     def load(self, tuned, expected, dtype):
-        model, report = transformers.AutoModelForCausalLM.from_pretrained(tuned, torch_dtype="auto", output_loading_info=True)
+        model, report = transformers.AutoModelForCausalLM.from_pretrained(
+            tuned, torch_dtype="auto", output_loading_info=True
+        )
         self.assertEqual([report[key] for key in ("missing_keys", "unexpected_keys", "mismatched_keys")], [[], [], []])
         self.assertEqual(model.dtype, dtype)
         reference = transformers.AutoModelForCausalLM.from_pretrained(expected, torch_dtype=torch.float32)
         for (name, x), (_, y) in zip(model.state_dict().items(), reference.state_dict().items(), strict=True):
             difference = (x.float() - y.to(dtype).float()).abs().max()
-            self.assertLessEqual(float(difference), 2e-6 if dtype == torch.float32 else float(y.abs().max()) * 2**-7, name)
+            self.assertLessEqual(
+                float(difference), 2e-6 if dtype == torch.float32 else float(y.abs().max()) * 2**-7, name
+            )
         transformers.LlamaTokenizer.from_pretrained(tuned)
 
 

@@ -1,4 +1,5 @@
 """A real model: stories260K as base (TULU_SHARED_DIR/data), a diff made from a perturbed copy, and back."""
+
 import json
 import os
 import random
@@ -30,7 +31,9 @@ class Stories(ProgramTest):
 
     def test_diff_and_back(self):
         self.assert_done(make_diff(STORIES, self.tuned_dir, self.dir / "diff"))
-        self.assert_done(recover(STORIES, self.dir / "diff", self.dir / "back", "--max-shard-size", "300KB", "--verify"))
+        self.assert_done(
+            recover(STORIES, self.dir / "diff", self.dir / "back", "--max-shard-size", "300KB", "--verify")
+        )
         found = checkpoints.read_folder(self.dir / "back")
         names = {name for name in found if name != "lm_head.weight"}
         self.assertEqual(names, self.tuned.keys() - {"lm_head.weight"})
@@ -41,7 +44,10 @@ class Stories(ProgramTest):
                 self.assertLessEqual(abs(x - y), 2**-22 * max(abs(x), abs(y)), name)
         manifest = json.loads((self.dir / "back" / MANIFEST).read_text())
         self.assertEqual(manifest["tensor_digest"], checkpoints.tensor_digest(found))
-        self.assertEqual((self.dir / "back" / "generation_config.json").read_bytes(), (STORIES / "generation_config.json").read_bytes())
+        self.assertEqual(
+            (self.dir / "back" / "generation_config.json").read_bytes(),
+            (STORIES / "generation_config.json").read_bytes(),
+        )
 
 
 if __name__ == "__main__":

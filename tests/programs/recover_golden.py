@@ -1,4 +1,5 @@
 """The project's own bases and diffs against what the original weight_diff.py made of them (tests/data/make_recover.py)."""
+
 import hashlib
 import json
 

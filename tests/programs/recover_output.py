@@ -1,4 +1,5 @@
 """What recover writes: tensors, shards, config, copied files, manifest."""
+
 import hashlib
 import json
 
@@ -13,7 +14,9 @@ class Output(ProgramTest):
         super().setUp()
         self.base = checkpoints.llama(1, "F16", rows=32)
         self.diff = checkpoints.llama(2, "F32", rows=33, scale=0.01)
-        self.raw_dir = checkpoints.write_folder(self.dir / "base", self.base, checkpoints.config(self.base, "float16"), 3)
+        self.raw_dir = checkpoints.write_folder(
+            self.dir / "base", self.base, checkpoints.config(self.base, "float16"), 3
+        )
         self.diff_dir = checkpoints.write_folder(self.dir / "diff", self.diff, checkpoints.config(self.diff), 2)
         self.tuned_dir = self.dir / "tuned"
 
@@ -40,7 +43,13 @@ class Output(ProgramTest):
         self.assert_close_to(self.recover(), checkpoints.recovered(self.base, self.diff))
 
     def test_every_type_is_the_float32_sum_rounded_once(self):
-        for name, dtype in (("float32", "F32"), ("float16", "F16"), ("bfloat16", "BF16"), ("bf16", "BF16"), ("f16", "F16")):
+        for name, dtype in (
+            ("float32", "F32"),
+            ("float16", "F16"),
+            ("bfloat16", "BF16"),
+            ("bf16", "BF16"),
+            ("f16", "F16"),
+        ):
             with self.subTest(name):
                 self.tuned_dir = self.dir / name
                 self.assert_close_to(self.recover("--dtype", name), checkpoints.recovered(self.base, self.diff, dtype))
@@ -134,8 +143,12 @@ class Output(ProgramTest):
 
     def test_integers_and_booleans_are_carried_through(self):
         name, mask = "model.layers.0.position_ids", "model.layers.0.mask"
-        self.base.update({name: checkpoints.tensor("I64", (3,), [0, 0, 0]), mask: checkpoints.tensor("BOOL", (2,), [0, 0])})
-        self.diff.update({name: checkpoints.tensor("I64", (3,), [0, -1, 2**40]), mask: checkpoints.tensor("BOOL", (2,), [0, 1])})
+        self.base.update(
+            {name: checkpoints.tensor("I64", (3,), [0, 0, 0]), mask: checkpoints.tensor("BOOL", (2,), [0, 0])}
+        )
+        self.diff.update(
+            {name: checkpoints.tensor("I64", (3,), [0, -1, 2**40]), mask: checkpoints.tensor("BOOL", (2,), [0, 1])}
+        )
         checkpoints.write_folder(self.raw_dir, self.base, shards=3)
         checkpoints.write_folder(self.diff_dir, self.diff, shards=2)
         found = self.recover("--dtype", "float16")

@@ -1,4 +1,5 @@
 """What recover does with the output folder: whose files it may replace, and what it leaves alone."""
+
 import json
 import os
 import shutil
@@ -8,7 +9,9 @@ from support import checkpoints
 from support.programs import MANIFEST, ProgramTest, main, recover, run, snapshot, times
 
 
-class Target(ProgramTest):
+class TargetTest(ProgramTest):
+    """A base and a diff that fit, and nothing at `tuned_dir` yet."""
+
     def setUp(self):
         super().setUp()
         base, diff = checkpoints.llama(1, "F16"), checkpoints.llama(2, "F32", scale=0.01)
@@ -19,6 +22,8 @@ class Target(ProgramTest):
     def recover(self, *arguments, tuned=None):
         return recover(self.raw_dir, self.diff_dir, tuned or self.tuned_dir, *arguments)
 
+
+class Target(TargetTest):
     def test_output_that_is_an_input(self):
         link, inner = self.dir / "link", self.dir / "base" / ".." / "base"
         for folder in (self.raw_dir, self.diff_dir):
@@ -71,10 +76,10 @@ class Target(ProgramTest):
     def test_complete_output_of_the_same_run_is_left_as_it_is(self):
         self.assert_done(self.recover())
         before = times(self.tuned_dir)
-        for options in ((), ("--threads", 1), ("--force",)):
+        for options in ((), ("--threads", 1), ("--quiet",)):
             with self.subTest(options=options):
                 result = self.assert_done(self.recover(*options))
-                self.assertIn("complete", result.stdout + result.stderr)
+                self.assertIn("complete", result.stdout)
                 self.assertEqual(times(self.tuned_dir), before)
 
     def test_complete_output_of_other_options_or_inputs(self):
@@ -86,6 +91,27 @@ class Target(ProgramTest):
         checkpoints.write_folder(self.raw_dir, other, checkpoints.config(other, "float16"), 2)
         self.assert_refused(self.recover(), "base")
         self.assertEqual(times(self.tuned_dir), before)
+
+    def test_complete_output_that_lost_a_file_is_not_called_complete(self):
+        self.assert_done(self.recover("--max-shard-size", 6000))
+        whole = snapshot(self.tuned_dir)
+        for name in (checkpoints.shard_names(self.tuned_dir)[1], "config.json", "model.safetensors.index.json"):
+            for spoil in (lambda path: path.unlink(), lambda path: path.write_bytes(path.read_bytes()[:-1])):
+                with self.subTest(name=name):
+                    spoil(self.tuned_dir / name)
+                    result = self.recover("--max-shard-size", 6000)
+                    self.assert_done(self.recover("--max-shard-size", 6000, "--force"))
+                    self.assertEqual(snapshot(self.tuned_dir), whole)
+                    self.assert_refused(result, name)
+
+    def test_force_repairs_what_verify_has_found(self):
+        self.assert_done(self.recover())
+        whole = snapshot(self.tuned_dir)
+        path = self.tuned_dir / checkpoints.shard_names(self.tuned_dir)[0]
+        path.write_bytes(path.read_bytes()[:-1] + b"?")
+        self.assert_refused(self.recover("--verify"), path)
+        self.assert_done(self.recover("--force", "--verify"))
+        self.assertEqual(snapshot(self.tuned_dir), whole)
 
     def test_force_replaces_an_output_of_ours(self):
         self.assert_done(self.recover("--max-shard-size", 6000))
@@ -132,7 +158,7 @@ class Target(ProgramTest):
                 self.skipTest(f"no sparse file of this size here: {problem}")
 
 
-class Verify(Target):
+class Verify(TargetTest):
     def verify(self):
         return run("recover", "--verify", "--path_tuned", self.tuned_dir)
 

@@ -1,4 +1,5 @@
 """Things that recover does, but not without saying so on stderr."""
+
 import json
 
 from support import checkpoints
@@ -94,7 +95,13 @@ class Tied(ProgramTest):
     def test_the_head_in_place_of_the_embedding(self):
         for side in (self.base, self.diff):
             side[HEAD] = side[EMBED]
-        self.assert_done(recover(self.write("base", self.base, drop=[HEAD]), self.write("diff", self.diff, drop=[EMBED]), self.dir / "tuned"))
+        self.assert_done(
+            recover(
+                self.write("base", self.base, drop=[HEAD]),
+                self.write("diff", self.diff, drop=[EMBED]),
+                self.dir / "tuned",
+            )
+        )
         for side in (self.base, self.diff):
             del side[HEAD]
         found = checkpoints.read_folder(self.dir / "tuned")

@@ -5,9 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include <tulu/checkpoint/safetensors.hpp>
-
 #include "temp_dir.hpp"
+#include <tulu/checkpoint/safetensors.hpp>
 
 namespace tulu::test {
 

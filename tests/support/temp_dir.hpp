@@ -3,9 +3,10 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <stdlib.h>
 #include <string>
 #include <string_view>
+
+#include <stdlib.h>
 
 #include <tulu/core/error.hpp>
 

@@ -39,11 +39,12 @@ class zip_builder {
              little(local_size, 4) + little(local_size, 4) + little(name.size(), 2) + little(item.local_extra, 2) +
              name + std::string(item.local_extra, 'Z') + item.data;
     const std::uint64_t claimed = item.wide ? 0xffffffff : item.claimed_size.value_or(static_cast<std::uint32_t>(size));
-    const std::string extra = item.wide ? little(1, 2) + little(24, 2) + little(size, 8) + little(size, 8) + little(begin, 8) : "";
+    const std::string extra =
+        item.wide ? little(1, 2) + little(24, 2) + little(size, 8) + little(size, 8) + little(begin, 8) : "";
     directory_ += "PK\1\2" + little(20, 2) + little(20, 2) + little(item.flags, 2) + little(item.method, 2) +
                   std::string(8, '\0') + little(claimed, 4) + little(claimed, 4) + little(item.name.size(), 2) +
-                  little(extra.size(), 2) + std::string(10, '\0') + little(item.wide ? 0xffffffff : begin, 4) + item.name +
-                  extra;
+                  little(extra.size(), 2) + std::string(10, '\0') + little(item.wide ? 0xffffffff : begin, 4) +
+                  item.name + extra;
     ++count_;
     return *this;
   }

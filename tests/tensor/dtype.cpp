@@ -1,6 +1,6 @@
-#include <tulu/tensor/dtype.hpp>
-
 #include <doctest/doctest.h>
+
+#include <tulu/tensor/dtype.hpp>
 
 using tulu::dtype;
 

@@ -1,10 +1,9 @@
-#include <tulu/tensor/eigen.hpp>
-
 #include <array>
 
 #include <doctest/doctest.h>
 
 #include "../support/temp_dir.hpp"
+#include <tulu/tensor/eigen.hpp>
 
 using tulu::dtype;
 using tulu::test::message_of;

@@ -1,11 +1,10 @@
-#include <tulu/tensor/matrix_view.hpp>
-
 #include <array>
 #include <numeric>
 
 #include <doctest/doctest.h>
 
 #include "../support/temp_dir.hpp"
+#include <tulu/tensor/matrix_view.hpp>
 
 using tulu::dtype;
 using tulu::test::message_of;

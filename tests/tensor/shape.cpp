@@ -1,9 +1,9 @@
-#include <tulu/tensor/shape.hpp>
-
 #include <limits>
 #include <vector>
 
 #include <doctest/doctest.h>
+
+#include <tulu/tensor/shape.hpp>
 
 constexpr std::size_t most = std::numeric_limits<std::size_t>::max();
 

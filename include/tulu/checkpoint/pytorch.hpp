@@ -30,7 +30,9 @@ namespace detail {
 
 inline constexpr std::size_t largest_pickle = std::size_t{256} << 20;
 
-[[nodiscard]] inline bool is_zip(std::string_view head) noexcept { return head.starts_with("PK\3\4"); }
+[[nodiscard]] inline bool is_zip(std::string_view head) noexcept {
+  return head.starts_with("PK\3\4");
+}
 
 [[nodiscard]] inline bool is_pickle(std::string_view head) noexcept {
   return head.size() >= 2 && head[0] == '\x80' && head[1] >= 2 && head[1] <= 5;

@@ -100,7 +100,7 @@ class stored_tensor {
 inline void stored_tensor::read(std::size_t first, std::size_t count, std::span<std::byte> out) const {
   if (first > size_ || count > size_ - first || out.size() != count * size_of(type_))
     throw mismatch_error(file().path().string(), name_, "a range inside " + std::to_string(size_) + " elements",
-                   "[" + std::to_string(first) + ", +" + std::to_string(count) + ")");
+                         "[" + std::to_string(first) + ", +" + std::to_string(count) + ")");
   if (layout_.strides.empty()) {
     file().read(layout_.offset + first * size_of(type_), out);
   } else {

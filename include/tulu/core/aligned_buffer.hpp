@@ -15,7 +15,7 @@ class aligned_buffer {
 
   aligned_buffer() = default;
   explicit aligned_buffer(std::size_t size)
-      : data_{size == 0 ? nullptr : static_cast<std::byte*>(::operator new(size, std::align_val_t{alignment}))},
+      : data_{size == 0 ? nullptr : static_cast<std::byte*>(::operator new (size, std::align_val_t{alignment}))},
         size_{size} {}
   aligned_buffer(aligned_buffer&& other) noexcept
       : data_{std::exchange(other.data_, nullptr)}, size_{std::exchange(other.size_, 0)} {}
@@ -24,7 +24,7 @@ class aligned_buffer {
     std::swap(size_, other.size_);
     return *this;
   }
-  ~aligned_buffer() { ::operator delete(data_, std::align_val_t{alignment}); }
+  ~aligned_buffer() { ::operator delete (data_, std::align_val_t{alignment}); }
 
   [[nodiscard]] std::byte* data() noexcept { return data_; }
   [[nodiscard]] const std::byte* data() const noexcept { return data_; }

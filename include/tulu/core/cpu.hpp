@@ -21,6 +21,7 @@ struct cpu_features {
   bool bmi2 = false;
   bool sha = false;
   bool avx512f = false;
+  bool avx512cd = false;
   bool avx512bw = false;
   bool avx512dq = false;
   bool avx512vl = false;
@@ -54,6 +55,7 @@ struct cpuid_words {
           .bmi2 = bit(words.leaf7_ebx, 8),
           .sha = bit(words.leaf7_ebx, 29),
           .avx512f = zmm,
+          .avx512cd = zmm && bit(words.leaf7_ebx, 28),
           .avx512bw = zmm && bit(words.leaf7_ebx, 30),
           .avx512dq = zmm && bit(words.leaf7_ebx, 17),
           .avx512vl = zmm && bit(words.leaf7_ebx, 31),

@@ -21,16 +21,11 @@ class cancelled : public error {
 
 /// The error for something other than what was expected, at `place` of `file`. `place` may be empty.
 [[nodiscard]] inline error mismatch_error(std::string_view file, std::string_view place, std::string_view expected,
-                                    std::string_view found) {
+                                          std::string_view found) {
   std::string text{file};
   if (!place.empty()) text.append(": ").append(place);
   text.append(": expected ").append(expected).append(", found ").append(found);
   return error{text};
-}
-
-[[nodiscard]] inline error mismatch(std::string_view file, std::string_view place, std::string_view expected,
-                                    std::string_view found) {
-  return mismatch_error(file, place, expected, found);
 }
 
 /// Names from files end up in messages: control characters are shown as `\xNN` and a long text is cut in the middle.

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -11,6 +13,7 @@
 #include <tulu/checkpoint/safetensors.hpp>
 #include <tulu/checkpoint/shard_writer.hpp>
 #include <tulu/core/aligned_buffer.hpp>
+#include <tulu/core/error.hpp>
 #include <tulu/io/file.hpp>
 #include <tulu/io/sha256.hpp>
 #include <tulu/tensor/dtype.hpp>
@@ -42,51 +45,62 @@ struct tensor_fingerprint {
   return io::to_hex(hash.finish());
 }
 
+/// How hashing, which may take minutes, is watched and stopped.
+struct hash_watch {
+  std::stop_token stop{};                             ///< a request to stop ends it with `cancelled`
+  std::function<void(std::size_t bytes)> on_bytes{};  ///< told of every piece that is done
+};
+
 namespace detail {
 
-inline constexpr std::size_t hash_window = std::size_t{1} << 20;
+/// Reads the bytes [offset, offset + count) of a file front to back and hands them out in windows.
+class window_reader {
+ public:
+  window_reader(const io::file& source, const hash_watch& watch) : source_{source}, watch_{watch} {}
 
-/// Calls `use(bytes)` for the bytes [offset, offset + count) of `source`, front to back, through `buffer`.
-template <class Use>
-void for_each_window(const io::file& source, std::size_t offset, std::size_t count, aligned_buffer& buffer,
-                     const std::stop_token& stop, Use&& use) {
-  while (count != 0) {
-    if (stop.stop_requested()) throw cancelled{};
-    const auto window = buffer.bytes().first(std::min(count, buffer.size()));
-    source.read(offset, window);
-    use(std::span<const std::byte>{window});
-    offset += window.size();
-    count -= window.size();
+  template <class Use>
+  void read(std::size_t offset, std::size_t count, Use&& use) {
+    while (count != 0) {
+      if (watch_.stop.stop_requested()) throw cancelled{};
+      const auto window = buffer_.bytes().first(std::min(count, buffer_.size()));
+      source_.read(offset, window);
+      use(std::span<const std::byte>{window});
+      offset += window.size();
+      count -= window.size();
+      if (watch_.on_bytes) watch_.on_bytes(window.size());
+    }
   }
-}
+
+ private:
+  const io::file& source_;
+  const hash_watch& watch_;
+  aligned_buffer buffer_{std::size_t{1} << 20};
+};
 
 }  // namespace detail
 
 /// The SHA-256 of a whole file, lowercase hex.
 [[nodiscard]] inline std::string hash_file(const std::filesystem::path& path, const io::sha256_functions& functions,
-                                           const std::stop_token& stop = {}) {
+                                           const hash_watch& watch = {}) {
   const io::file source{path};
-  aligned_buffer buffer{detail::hash_window};
   io::sha256 hash{functions};
-  detail::for_each_window(source, 0, source.size(), buffer, stop, [&](auto bytes) { hash.update(bytes); });
+  detail::window_reader{source, watch}.read(0, source.size(), [&](auto bytes) { hash.update(bytes); });
   return io::to_hex(hash.finish());
 }
 
 /// The hashes of a safetensors file and of its tensors, in the order of their data, in one pass.
 [[nodiscard]] inline checkpoint::shard_digest hash_shard(const std::filesystem::path& path,
                                                          const io::sha256_functions& functions,
-                                                         const std::stop_token& stop = {}) {
+                                                         const hash_watch& watch = {}) {
   const auto source = std::make_shared<const checkpoint::tensor_file>(path);
   const checkpoint::safetensors_contents contents = checkpoint::read_safetensors(source);
-  aligned_buffer buffer{detail::hash_window};
+  detail::window_reader reader{source->file(), watch};
   checkpoint::shard_hasher hasher{functions};
-  const auto feed = [&](std::size_t offset, std::size_t count) {
-    detail::for_each_window(source->file(), offset, count, buffer, stop, [&](auto bytes) { hasher.update(bytes); });
-  };
-  feed(0, contents.header_bytes);
+  const auto update = [&](std::span<const std::byte> bytes) { hasher.update(bytes); };
+  reader.read(0, contents.header_bytes, update);
   for (const checkpoint::stored_tensor& tensor : contents.tensors) {
     hasher.begin_tensor();
-    feed(tensor.layout().offset, tensor.bytes());
+    reader.read(tensor.layout().offset, tensor.bytes(), update);
   }
   return hasher.finish();
 }

@@ -33,9 +33,9 @@ namespace tulu::diff {
 /// An upper bound of the resident memory of a run: the program with the headers of its inputs, and the buffers.
 [[nodiscard]] inline std::size_t peak_memory_bytes(const plan& work, const diff_options& options) {
   constexpr std::size_t program = std::size_t{24} << 20;
-  return program + concurrent_shards(work, options) * (transformer::memory_bytes() +
-                                                       checkpoint::shard_writer::windows *
-                                                           checkpoint::shard_writer::window_bytes);
+  return program +
+         concurrent_shards(work, options) *
+             (transformer::memory_bytes() + checkpoint::shard_writer::windows * checkpoint::shard_writer::window_bytes);
 }
 
 /// One run of a plan on its output folder, as `examine_output` found it.
@@ -51,8 +51,7 @@ class execution {
   [[nodiscard]] diff_result run() {
     run_shards();
     publish_shards();
-    for (const std::filesystem::path& copy : work_.copies)
-      io::copy_atomically(copy, work_.folder / copy.filename());
+    for (const std::filesystem::path& copy : work_.copies) io::copy_atomically(copy, work_.folder / copy.filename());
     if (!work_.index.empty()) io::write_atomically(work_.folder / index_name, work_.index);
     io::write_atomically(work_.folder / config_name, work_.config);
     const manifest content = make_manifest();
@@ -114,11 +113,10 @@ class execution {
     const std::filesystem::path path = std::filesystem::exists(partial) ? partial : target(shard);
     std::error_code failed;
     if (std::filesystem::file_size(path, failed) != shard.bytes || failed) return false;
-    if (hash_file(path, options_.hashing, stop) != record->second.sha256) return false;
+    if (hash_file(path, options_.hashing, {stop, {}}) != record->second.sha256) return false;
     records_[number] = record->second;
-    const std::lock_guard lock{progress_mutex_};
     ++resumed_;
-    report(shard.bytes);
+    progress(shard.bytes);
     return true;
   }
 
@@ -158,12 +156,8 @@ class execution {
   void progress(std::size_t bytes) {
     if (!options_.on_progress) return;
     const std::lock_guard lock{progress_mutex_};
-    report(bytes);
-  }
-
-  void report(std::size_t bytes) {
     done_ += bytes;
-    if (options_.on_progress) options_.on_progress(done_, work_.bytes());
+    options_.on_progress(done_, work_.bytes());
   }
 
   const plan& work_;
@@ -173,7 +167,7 @@ class execution {
   std::vector<shard_record> records_;
   std::mutex progress_mutex_;
   std::size_t done_ = 0;
-  std::size_t resumed_ = 0;
+  std::atomic<std::size_t> resumed_ = 0;
 };
 
 /// Carries a plan out: every check that can fail has been made, what is left is reading, computing and writing.

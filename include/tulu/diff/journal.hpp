@@ -1,9 +1,5 @@
 #pragma once
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <map>
 #include <mutex>
@@ -12,6 +8,10 @@
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include <tulu/checkpoint/shard_writer.hpp>
 #include <tulu/diff/identity.hpp>

@@ -38,7 +38,8 @@ struct manifest {
 [[nodiscard]] inline identity identity_from(const io::json& object, std::string_view file) {
   if (!object.is_object()) throw mismatch_error(file, "identity", "an object", io::describe(object));
   identity pairs;
-  for (const auto& item : object.items()) pairs.emplace_back(item.key(), io::required<std::string>(object, item.key(), file));
+  for (const auto& item : object.items())
+    pairs.emplace_back(item.key(), io::required<std::string>(object, item.key(), file));
   return pairs;
 }
 

@@ -21,7 +21,9 @@ struct matched_sides {
 
 namespace detail {
 
-[[nodiscard]] inline std::string place(const checkpoint::stored_tensor& tensor) { return printable(tensor.name()); }
+[[nodiscard]] inline std::string place(const checkpoint::stored_tensor& tensor) {
+  return printable(tensor.name());
+}
 
 [[nodiscard]] inline std::string file_of(const checkpoint::stored_tensor& tensor) {
   return tensor.file().path().string();
@@ -37,12 +39,12 @@ inline void check_shapes(const checkpoint::stored_tensor& base, const checkpoint
       have[0] > 0)
     return;
   throw mismatch_error(file_of(base), place(base), "shape " + to_string(want) + " as in " + file_of(source),
-                 to_string(have) + " (is it a base of another size?)");
+                       to_string(have) + " (is it a base of another size?)");
 }
 
 [[nodiscard]] inline std::vector<const checkpoint::stored_tensor*> bases_of(const matched_sides& sides,
-                                                                           const checkpoint::stored_tensor& source,
-                                                                           bool twice) {
+                                                                            const checkpoint::stored_tensor& source,
+                                                                            bool twice) {
   const bool is_embed = &source == sides.source_vocabulary.embed;
   const bool is_head = &source == sides.source_vocabulary.head;
   if (is_embed && is_head && twice) return {sides.base_vocabulary.embed, sides.base_vocabulary.head};
@@ -61,12 +63,13 @@ inline void check_shapes(const checkpoint::stored_tensor& base, const checkpoint
   std::vector<const checkpoint::stored_tensor*> bases = bases_of(sides, source, twice);
   for (const checkpoint::stored_tensor* base : bases) {
     if (base == nullptr)
-      throw mismatch_error(sides.base.path().string(), place(source), "the tensor that " + file_of(source) + " has", "none");
+      throw mismatch_error(sides.base.path().string(), place(source), "the tensor that " + file_of(source) + " has",
+                           "none");
     const bool fits = is_summable(source.type()) ? is_summable(base->type()) : base->type() == source.type();
     if (!fits)
       throw mismatch_error(file_of(*base), place(*base),
-                     is_summable(source.type()) ? "F32, F16 or BF16" : std::string{name(source.type())},
-                     name(base->type()));
+                           is_summable(source.type()) ? "F32, F16 or BF16" : std::string{name(source.type())},
+                           name(base->type()));
     check_shapes(*base, source, is_vocabulary);
   }
   if (!is_summable(source.type())) return out;
@@ -97,7 +100,7 @@ inline void check_shapes(const checkpoint::stored_tensor& base, const checkpoint
                                     (base.name() == head_name && vocabulary.head == nullptr);
     if (is_derived_buffer(base.name()) || (wanted.contains(base.name()) && !vocabulary_missing)) continue;
     throw mismatch_error(sides.source.path().string(), detail::place(base),
-                   "the tensor that " + detail::file_of(base) + " has", "none");
+                         "the tensor that " + detail::file_of(base) + " has", "none");
   }
   if (planned.empty()) throw mismatch_error(sides.source.path().string(), "", "tensors", "none");
   return planned;

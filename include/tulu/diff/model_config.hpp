@@ -58,7 +58,7 @@ inline void check_same_size(const model_config& base, const model_config& source
     const auto found = base.number(key);
     if (expected && found && *expected != *found)
       throw mismatch_error(base.file(), key, std::to_string(*expected) + " as in " + source.file(),
-                     std::to_string(*found) + " (a base of another size)");
+                           std::to_string(*found) + " (a base of another size)");
   }
 }
 

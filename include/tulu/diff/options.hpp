@@ -53,11 +53,11 @@ struct diff_options {
 /// What a run did.
 struct diff_result {
   std::size_t tensors = 0;
-  std::size_t bytes = 0;          ///< of all output shards
+  std::size_t bytes = 0;  ///< of all output shards
   std::size_t shards = 0;
-  std::size_t resumed_shards = 0; ///< found complete and kept
-  bool already_complete = false;  ///< the output of the same inputs and options was there: nothing was written
-  std::string tensor_digest{};    ///< lowercase hex, see diff/digest.hpp
+  std::size_t resumed_shards = 0;  ///< found complete and kept
+  bool already_complete = false;   ///< the output of the same inputs and options was there: nothing was written
+  std::string tensor_digest{};     ///< lowercase hex, see diff/digest.hpp
 };
 
 }  // namespace tulu

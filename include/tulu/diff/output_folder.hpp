@@ -1,14 +1,14 @@
 #pragma once
 
-#include <sys/statvfs.h>
-
-#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
+
+#include <sys/statvfs.h>
 
 #include <tulu/diff/journal.hpp>
 #include <tulu/diff/manifest.hpp>
@@ -19,10 +19,10 @@ namespace tulu::diff {
 
 /// What an output folder holds, seen from a plan.
 struct output_state {
-  std::optional<manifest> complete;          ///< of whatever inputs
-  std::optional<journal_content> unfinished; ///< of whatever inputs
-  bool is_this_complete = false;             ///< the output of this very plan is whole
-  bool is_this_unfinished = false;           ///< this very plan was begun
+  std::optional<manifest> complete;           ///< of whatever inputs
+  std::optional<journal_content> unfinished;  ///< of whatever inputs
+  bool is_this_complete = false;              ///< the output of this very plan is whole
+  bool is_this_unfinished = false;            ///< this very plan was begun
 };
 
 namespace detail {
@@ -45,16 +45,28 @@ inline void refuse_foreign_files(const std::filesystem::path& folder, const outp
     const std::string name = entry.path().filename().string();
     if (!own.contains(name) || !entry.is_regular_file())
       throw mismatch_error(folder.string(), "", "an empty folder or an output of this program",
-                     "the foreign file " + printable(name));
+                           "the foreign file " + printable(name));
   }
 }
 
-[[nodiscard]] inline bool has_all_files(const std::filesystem::path& folder, const manifest& content) {
-  return std::all_of(content.files.begin(), content.files.end(), [&](const auto& item) {
+/// Nothing when every file of a complete output is there with its size, else what is wrong with the first that is not.
+[[nodiscard]] inline std::optional<error> find_damage(const std::filesystem::path& folder, const manifest& content) {
+  for (const auto& [name, file] : content.files) {
     std::error_code failed;
-    const auto size = std::filesystem::file_size(folder / item.first, failed);
-    return !failed && size == item.second.bytes;
-  });
+    const auto size = std::filesystem::file_size(folder / name, failed);
+    if (failed || size != file.bytes)
+      return mismatch_error((folder / name).string(), "", std::to_string(file.bytes) + " bytes as in " + manifest_name,
+                            (failed ? failed.message() : std::to_string(size)) + " (--force writes it again)");
+  }
+  return std::nullopt;
+}
+
+/// Throws for an output of other inputs or options.
+inline void refuse_other(const std::filesystem::path& folder, std::string_view kind, const identity& work,
+                         const identity& found) {
+  if (const std::string difference = first_difference(found, work); !difference.empty())
+    throw error{folder.string() + ": holds " + std::string{kind} + " output of something else: " + difference +
+                " (--force replaces it)"};
 }
 
 }  // namespace detail
@@ -70,18 +82,15 @@ inline void refuse_foreign_files(const std::filesystem::path& folder, const outp
   state.unfinished = load_journal(work.folder);
   detail::refuse_foreign_files(work.folder, state);
   state.is_this_unfinished = state.unfinished && first_difference(state.unfinished->identity, work.identity).empty();
-  state.is_this_complete = !state.unfinished && state.complete &&
-                           first_difference(state.complete->identity, work.identity).empty() &&
-                           detail::has_all_files(work.folder, *state.complete);
-  if (force || state.is_this_unfinished || state.is_this_complete) return state;
-  if (state.unfinished)
-    throw error{work.folder.string() + ": holds a partial output of something else: " +
-                first_difference(state.unfinished->identity, work.identity) + " (--force replaces it)"};
-  if (!state.complete) return state;
-  const std::string difference = first_difference(state.complete->identity, work.identity);
-  throw error{work.folder.string() + ": holds an output " +
-              (difference.empty() ? "with missing or cut files" : "of something else: " + difference) +
-              " (--force replaces it)"};
+  if (!force && state.unfinished)
+    detail::refuse_other(work.folder, "a partial", work.identity, state.unfinished->identity);
+  if (state.unfinished || !state.complete) return state;
+  if (!force) detail::refuse_other(work.folder, "an", work.identity, state.complete->identity);
+  const bool is_same = first_difference(state.complete->identity, work.identity).empty();
+  const auto damage = detail::find_damage(work.folder, *state.complete);
+  if (damage && !force) throw *damage;
+  state.is_this_complete = is_same && !damage;
+  return state;
 }
 
 /// Free bytes on the file system of `folder`, or of the nearest parent that exists.
@@ -95,7 +104,8 @@ inline void refuse_foreign_files(const std::filesystem::path& folder, const outp
 
 inline void check_free_space(const std::filesystem::path& folder, std::size_t bytes) {
   if (const std::size_t available = free_space(folder); available < bytes)
-    throw mismatch_error(folder.string(), "", std::to_string(bytes) + " bytes free", std::to_string(available) + " bytes");
+    throw mismatch_error(folder.string(), "", std::to_string(bytes) + " bytes free",
+                         std::to_string(available) + " bytes");
 }
 
 }  // namespace tulu::diff

@@ -22,7 +22,7 @@ struct planned_tensor {
   std::string name;
   dtype type;
   shape extents;
-  const checkpoint::stored_tensor* source;               ///< of the diff (recover) or of the tuned model (make_diff)
+  const checkpoint::stored_tensor* source;  ///< of the diff (recover) or of the tuned model (make_diff)
   std::vector<const checkpoint::stored_tensor*> bases{};
 
   [[nodiscard]] std::size_t bytes() const noexcept { return source->size() * size_of(type); }

@@ -41,7 +41,8 @@ namespace detail {
                         std::find(exact.begin(), exact.end(), name) != exact.end();
     if (!wanted || !entry.is_regular_file()) continue;
     const auto stand_in = io::describe_stand_in(io::read_head(io::file{entry.path()}));
-    if (stand_in && entry.file_size() != 0) throw mismatch_error(entry.path().string(), "", "the file itself", *stand_in);
+    if (stand_in && entry.file_size() != 0)
+      throw mismatch_error(entry.path().string(), "", "the file itself", *stand_in);
     found.push_back(entry.path());
   }
   std::sort(found.begin(), found.end());
@@ -74,8 +75,8 @@ inline void add_file(identity& what, std::string_view side, const io::file& file
   std::map<dtype, std::size_t> bytes;
   for (const planned_tensor& tensor : work.tensors)
     if (is_summable(tensor.type)) bytes[tensor.type] += tensor.bytes();
-  const auto most = std::max_element(bytes.begin(), bytes.end(),
-                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto most =
+      std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   return most == bytes.end() ? dtype::f32 : most->first;
 }
 
@@ -85,7 +86,7 @@ inline void check_vocabulary_size(const model_config& config, const vocabulary_t
   const std::size_t rows = vocabulary.embed->extents()[0];
   if (rows != *expected)
     throw mismatch_error(config.file(), "vocab_size", std::to_string(rows) + ", the rows of " + std::string{embed_name},
-                   std::to_string(*expected));
+                         std::to_string(*expected));
 }
 
 inline void refuse_output_among_inputs(const std::filesystem::path& out, const checkpoint::catalogue& input) {

@@ -16,8 +16,8 @@ namespace tulu {
 }
 
 /// Writes the tuned model: base + diff, summed in float32, as safetensors shards with index, config.json, the tokenizer
-/// files of the diff and a manifest. The semantics are those of `recover` in open-instruct's weight_diff.py; memory does
-/// not grow with the model.
+/// files of the diff and a manifest. The semantics are those of `recover` in open-instruct's weight_diff.py; memory
+/// does not grow with the model.
 ///
 /// Throws before touching `path_tuned` when anything does not fit. A run that was cut off is continued by the same call
 /// and ends with the same bytes; an output of the same inputs and options that is complete is left as it is.

@@ -53,7 +53,6 @@ class transformer {
     return operation_ == operation::add ? kernels_.adder(left, right, out) : kernels_.subtractor(left, right, out);
   }
 
-
   void start_means(const planned_tensor& tensor) {
     means_.clear();
     for (const checkpoint::stored_tensor* base : tensor.bases) {

@@ -31,10 +31,14 @@ inline diff::manifest verify(const std::filesystem::path& folder, const diff_opt
   auto content = diff::load_manifest(folder);
   if (!content)
     throw mismatch_error(folder.string(), "", std::string{"an output with "} + diff::manifest_name,
-                   "none (the output is not complete)");
+                         "none (the output is not complete)");
   std::size_t total = 0;
   for (const auto& [name, file] : content->files) total += file.bytes;
   std::size_t done = 0;
+  const diff::hash_watch watch{options.stop, [&](std::size_t bytes) {
+                                 done += bytes;
+                                 if (options.on_progress) options.on_progress(done, total);
+                               }};
   std::map<std::string, diff::tensor_fingerprint> fingerprints;
   for (const auto& [name, file] : content->files) {
     const std::filesystem::path path = folder / name;
@@ -42,17 +46,15 @@ inline diff::manifest verify(const std::filesystem::path& folder, const diff_opt
       throw mismatch_error(path.string(), "", std::to_string(file.bytes) + " bytes", std::to_string(size));
     if (name.ends_with(".safetensors")) {
       const checkpoint::catalogue shard = checkpoint::open(path);
-      const diff::shard_record record = diff::to_record(diff::hash_shard(path, options.hashing, options.stop));
+      const diff::shard_record record = diff::to_record(diff::hash_shard(path, options.hashing, watch));
       detail::expect_hash(path, "", file.sha256, record.sha256);
       for (std::size_t i = 0; i < record.tensors.size(); ++i) {
         const checkpoint::stored_tensor& tensor = shard.tensors()[i];
         fingerprints[tensor.name()] = {tensor.type(), tensor.extents(), record.tensors[i]};
       }
     } else {
-      detail::expect_hash(path, "", file.sha256, diff::hash_file(path, options.hashing, options.stop));
+      detail::expect_hash(path, "", file.sha256, diff::hash_file(path, options.hashing, watch));
     }
-    done += file.bytes;
-    if (options.on_progress) options.on_progress(done, total);
   }
   detail::expect_hash(folder / diff::manifest_name, "tensor_digest", content->tensor_digest,
                       diff::tensor_digest(fingerprints, options.hashing));

@@ -27,7 +27,7 @@ struct vocabulary_tensors {
   const bool one_missing = (found.embed == nullptr) != (found.head == nullptr);
   if (one_missing && tie_word_embeddings == false)
     throw mismatch_error(model.path().string(), found.embed == nullptr ? embed_name : head_name,
-                   "the tensor (config.json says tie_word_embeddings is false)", "none");
+                         "the tensor (config.json says tie_word_embeddings is false)", "none");
   if (one_missing) found.tied = true;
   if (found.tied) {
     if (found.embed == nullptr) found.embed = found.head;

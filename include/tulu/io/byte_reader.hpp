@@ -27,7 +27,7 @@ class byte_reader {
   [[nodiscard]] std::span<const std::byte> take(std::size_t count) {
     if (count > remaining())
       throw mismatch_error(name_, "byte " + std::to_string(position_), std::to_string(count) + " bytes",
-                     std::to_string(remaining()) + " until the end");
+                           std::to_string(remaining()) + " until the end");
     const auto out = bytes_.subspan(position_, count);
     position_ += count;
     return out;

@@ -26,7 +26,7 @@ using json = nlohmann::ordered_json;
 /// What a text may ask for before it is refused. A value takes up to about 150 bytes of memory.
 struct json_limits {
   std::size_t depth = 64;
-  std::size_t values = 4'000'000;
+  std::size_t values = 1'000'000;
 };
 
 namespace detail {

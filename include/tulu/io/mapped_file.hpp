@@ -1,10 +1,10 @@
 #pragma once
 
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <span>
 #include <utility>
+
+#include <sys/mman.h>
 
 #include <tulu/io/file.hpp>
 

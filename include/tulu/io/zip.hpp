@@ -104,7 +104,8 @@ class zip_reader {
     const auto bytes = reader.take_number<std::uint32_t>();
     const auto offset = reader.take_number<std::uint32_t>();
     const auto wide = find_directory64(end);
-    const bool one_disk = (disk == 0 || (wide && disk == 0xffff)) && (first_disk == 0 || (wide && first_disk == 0xffff));
+    const bool one_disk =
+        (disk == 0 || (wide && disk == 0xffff)) && (first_disk == 0 || (wide && first_disk == 0xffff));
     if (!one_disk || count != count_here) refuse("zip end record", "an archive on one disk", "a part of several");
     if (!wide) return checked({offset, bytes, count, end});
     const bool agrees = (count == 0xffff || count == wide->count) && (bytes == in_zip64 || bytes == wide->bytes) &&

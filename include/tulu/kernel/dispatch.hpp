@@ -22,7 +22,8 @@ namespace tulu::kernel {
   std::vector<const elementwise_table*> tables;
 #if defined(__x86_64__)
   const bool avx2 = cpu.avx2 && cpu.fma && cpu.f16c;
-  if (avx2 && cpu.avx512f && cpu.avx512bw && cpu.avx512dq && cpu.avx512vl) tables.push_back(&elementwise_avx512());
+  if (avx2 && cpu.avx512f && cpu.avx512cd && cpu.avx512bw && cpu.avx512dq && cpu.avx512vl)
+    tables.push_back(&elementwise_avx512());
   if (avx2) tables.push_back(&elementwise_avx2());
   if (cpu.sse4_2) tables.push_back(&elementwise_sse4_2());
 #endif

@@ -1,7 +1,7 @@
 #pragma once
 
 // Defines the backends for which this translation unit has the compiler flags: sse4_2 (-msse4.2), avx2 (-mavx2 -mfma
-// -mf16c), avx512 (those and -mavx512{f,bw,dq,vl}).
+// -mf16c), avx512 (those and -mavx512{f,cd,bw,dq,vl}).
 #if defined(__SSE4_2__)
 
 #include <cstddef>
@@ -48,8 +48,8 @@ struct avx2 : xsimd_backend<xsimd::fma3<xsimd::avx2>, x86::float16_avx2> {
 static_assert(backend<avx2>);
 #endif
 
-#if defined(TULU_SIMD_AVX2) && defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && \
-    defined(__AVX512VL__)
+#if defined(TULU_SIMD_AVX2) && defined(__AVX512F__) && defined(__AVX512CD__) && defined(__AVX512BW__) && \
+    defined(__AVX512DQ__) && defined(__AVX512VL__)
 #define TULU_SIMD_AVX512 1
 struct avx512 : xsimd_backend<xsimd::avx512bw, x86::float16_avx512> {
   static constexpr const char* name = "avx512";

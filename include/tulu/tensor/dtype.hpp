@@ -38,10 +38,14 @@ inline constexpr std::array<dtype_traits, 13> dtypes{{
   return dtypes[static_cast<std::size_t>(type)];
 }
 
-[[nodiscard]] constexpr std::size_t size_of(dtype type) noexcept { return traits(type).bytes; }
+[[nodiscard]] constexpr std::size_t size_of(dtype type) noexcept {
+  return traits(type).bytes;
+}
 
 /// The safetensors name, "F16".
-[[nodiscard]] constexpr std::string_view name(dtype type) noexcept { return traits(type).safetensors; }
+[[nodiscard]] constexpr std::string_view name(dtype type) noexcept {
+  return traits(type).safetensors;
+}
 
 /// True for the types that recover adds in float32: F16, BF16, F32.
 [[nodiscard]] constexpr bool is_summable(dtype type) noexcept {

@@ -1,4 +1,5 @@
 """Checkpoints without torch: tensors, safetensors files and folders of them, and the tensor digest."""
+
 import hashlib
 import json
 import random

@@ -1,4 +1,5 @@
 """Tensor elements as Python numbers, and back, with the rounding of IEEE 754 (to nearest, ties to even)."""
+
 import math
 import struct
 from array import array

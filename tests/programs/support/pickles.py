@@ -1,4 +1,5 @@
 """PyTorch's .bin files without torch: the zip container around any pickle, and pickles of tensors with any numbers."""
+
 import io
 import pickle
 import sys
@@ -6,7 +7,13 @@ import types
 import zipfile
 from collections import OrderedDict
 
-STORAGES = {"F32": "FloatStorage", "F16": "HalfStorage", "BF16": "BFloat16Storage", "I64": "LongStorage", "BOOL": "BoolStorage"}
+STORAGES = {
+    "F32": "FloatStorage",
+    "F16": "HalfStorage",
+    "BF16": "BFloat16Storage",
+    "I64": "LongStorage",
+    "BOOL": "BoolStorage",
+}
 
 
 def stand_ins():

@@ -3,6 +3,7 @@
 TULU_BUILD_DIR is the build folder (the programs lie in its examples/), TULU_SOURCE_DIR the source tree. A script
 exits with 77 when all of it was skipped, and says why on stderr.
 """
+
 import hashlib
 import os
 import shutil
@@ -38,11 +39,12 @@ def make_diff(base, tuned, diff, *arguments):
     return run("make_diff", "--path_raw", base, "--path_tuned", tuned, "--path_diff", diff, *arguments)
 
 
-def start_and_signal(name, *arguments, delay, number=signal.SIGKILL):
-    """The exit status of a program that gets a signal after `delay` seconds (its own status if it was faster)."""
+def start_and_signal(name, *arguments, ready, number=signal.SIGKILL):
+    """The exit status of a program that gets a signal as soon as `ready()` (its own status if it was faster)."""
     command = [program(name), *map(str, arguments)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    time.sleep(delay)
+    while process.poll() is None and not ready():
+        time.sleep(0.001)
     process.send_signal(number)
     return process.wait(timeout=120)
 

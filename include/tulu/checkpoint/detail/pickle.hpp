@@ -83,18 +83,30 @@ class unpickler : private pickle_stack {
 
   bool literal(std::uint8_t code) {
     switch (code) {
-      case 0x80: return check_protocol(), true;
-      case 0x95: return check_frame(), true;
-      case 'N': return push(py_none{}), true;
-      case 0x88: return push(true), true;
-      case 0x89: return push(false), true;
-      case 'K': return push_integer<std::uint8_t, std::uint8_t>(), true;
-      case 'M': return push_integer<std::uint16_t, std::uint16_t>(), true;
-      case 'J': return push_integer<std::int32_t, std::uint32_t>(), true;
-      case 0x8a: return push_long(in_.take_number<std::uint8_t>()), true;
-      case 0x8b: return push_long4(), true;
-      case 'G': return push_float(), true;
-      default: return false;
+      case 0x80:
+        return check_protocol(), true;
+      case 0x95:
+        return check_frame(), true;
+      case 'N':
+        return push(py_none{}), true;
+      case 0x88:
+        return push(true), true;
+      case 0x89:
+        return push(false), true;
+      case 'K':
+        return push_integer<std::uint8_t, std::uint8_t>(), true;
+      case 'M':
+        return push_integer<std::uint16_t, std::uint16_t>(), true;
+      case 'J':
+        return push_integer<std::int32_t, std::uint32_t>(), true;
+      case 0x8a:
+        return push_long(in_.take_number<std::uint8_t>()), true;
+      case 0x8b:
+        return push_long4(), true;
+      case 'G':
+        return push_float(), true;
+      default:
+        return false;
     }
   }
 
@@ -111,15 +123,22 @@ class unpickler : private pickle_stack {
   bool text(std::uint8_t code) {
     switch (code) {
       case 'U':
-      case 0x8c: return push_text<std::uint8_t>(), true;
+      case 0x8c:
+        return push_text<std::uint8_t>(), true;
       case 'T':
-      case 'X': return push_text<std::uint32_t>(), true;
-      case 0x8d: return push_text<std::uint64_t>(), true;
-      case 'C': return push_bytes<std::uint8_t>(), true;
-      case 'B': return push_bytes<std::uint32_t>(), true;
+      case 'X':
+        return push_text<std::uint32_t>(), true;
+      case 0x8d:
+        return push_text<std::uint64_t>(), true;
+      case 'C':
+        return push_bytes<std::uint8_t>(), true;
+      case 'B':
+        return push_bytes<std::uint32_t>(), true;
       case 0x8e:
-      case 0x96: return push_bytes<std::uint64_t>(), true;
-      default: return false;
+      case 0x96:
+        return push_bytes<std::uint64_t>(), true;
+      default:
+        return false;
     }
   }
 
@@ -148,38 +167,62 @@ class unpickler : private pickle_stack {
 
   bool container(std::uint8_t code) {
     switch (code) {
-      case ')': return push(py_tuple{}), true;
-      case 't': return push(py_tuple{pop_to_mark()}), true;
-      case 0x85: return push(py_tuple{pop_many(1)}), true;
-      case 0x86: return push(py_tuple{pop_many(2)}), true;
-      case 0x87: return push(py_tuple{pop_many(3)}), true;
+      case ')':
+        return push(py_tuple{}), true;
+      case 't':
+        return push(py_tuple{pop_to_mark()}), true;
+      case 0x85:
+        return push(py_tuple{pop_many(1)}), true;
+      case 0x86:
+        return push(py_tuple{pop_many(2)}), true;
+      case 0x87:
+        return push(py_tuple{pop_many(3)}), true;
       case ']':
-      case 0x8f: return push(py_list{}), true;
+      case 0x8f:
+        return push(py_list{}), true;
       case 'l':
-      case 0x91: return push(py_list{pop_to_mark()}), true;
-      case 'a': return extend_list(pop_many(1)), true;
+      case 0x91:
+        return push(py_list{pop_to_mark()}), true;
+      case 'a':
+        return extend_list(pop_many(1)), true;
       case 'e':
-      case 0x90: return extend_list(pop_to_mark()), true;
-      case '}': return push(py_dict{}), true;
-      case 'd': return push(pairs_to_mark()), true;
-      case 's': return extend_dict(pair_up(pop_many(2))), true;
-      case 'u': return extend_dict(pairs_to_mark()), true;
-      default: return false;
+      case 0x90:
+        return extend_list(pop_to_mark()), true;
+      case '}':
+        return push(py_dict{}), true;
+      case 'd':
+        return push(pairs_to_mark()), true;
+      case 's':
+        return extend_dict(pair_up(pop_many(2))), true;
+      case 'u':
+        return extend_dict(pairs_to_mark()), true;
+      default:
+        return false;
     }
   }
 
   bool stack_or_memo(std::uint8_t code) {
     switch (code) {
-      case '(': return mark(), true;
-      case '0': return pop_one(), true;
-      case '1': return pop_to_mark(), true;
-      case '2': return duplicate(), true;
-      case 'q': return memoise(in_.take_number<std::uint8_t>()), true;
-      case 'r': return memoise(in_.take_number<std::uint32_t>()), true;
-      case 0x94: return memoise(memo_count_), true;
-      case 'h': return recall(in_.take_number<std::uint8_t>()), true;
-      case 'j': return recall(in_.take_number<std::uint32_t>()), true;
-      default: return false;
+      case '(':
+        return mark(), true;
+      case '0':
+        return pop_one(), true;
+      case '1':
+        return pop_to_mark(), true;
+      case '2':
+        return duplicate(), true;
+      case 'q':
+        return memoise(in_.take_number<std::uint8_t>()), true;
+      case 'r':
+        return memoise(in_.take_number<std::uint32_t>()), true;
+      case 0x94:
+        return memoise(memo_count_), true;
+      case 'h':
+        return recall(in_.take_number<std::uint8_t>()), true;
+      case 'j':
+        return recall(in_.take_number<std::uint32_t>()), true;
+      default:
+        return false;
     }
   }
 
@@ -261,10 +304,14 @@ class unpickler : private pickle_stack {
     const global_kind kind = as<py_global>(function, "a global to call").kind;
     const std::vector<object_id>& items = as<py_tuple>(arguments, "a tuple of arguments").items;
     switch (kind) {
-      case global_kind::ordered_dict: return need_arguments(items, 0, 0), push(py_dict{});
-      case global_kind::size: return need_arguments(items, 1, 1), push_same<py_tuple>(items[0], "a tuple of extents");
-      case global_kind::device: return need_arguments(items, 1, 2), push(py_device{});
-      case global_kind::rebuild_tensor: return need_arguments(items, 4, 4), push_tensor(items, {});
+      case global_kind::ordered_dict:
+        return need_arguments(items, 0, 0), push(py_dict{});
+      case global_kind::size:
+        return need_arguments(items, 1, 1), push_same<py_tuple>(items[0], "a tuple of extents");
+      case global_kind::device:
+        return need_arguments(items, 1, 2), push(py_device{});
+      case global_kind::rebuild_tensor:
+        return need_arguments(items, 4, 4), push_tensor(items, {});
       case global_kind::rebuild_tensor_v2:
         need_arguments(items, 6, 7);
         if (items.size() == 7) need_empty(items[6]);
@@ -278,7 +325,8 @@ class unpickler : private pickle_stack {
       case global_kind::rebuild_parameter_with_state:
         return need_arguments(items, 4, 4), push_same<py_tensor>(items[0], "a tensor");
       case global_kind::storage_type:
-      case global_kind::element_type: break;
+      case global_kind::element_type:
+        break;
     }
     refuse("a global that can be called", "a storage class or dtype");
   }
@@ -323,13 +371,19 @@ class unpickler : private pickle_stack {
 
   bool object(std::uint8_t code) {
     switch (code) {
-      case 'c': return push_global_of_lines(), true;
-      case 0x93: return push_global_of_stack(), true;
-      case 'Q': return push_storage(), true;
+      case 'c':
+        return push_global_of_lines(), true;
+      case 0x93:
+        return push_global_of_stack(), true;
+      case 'Q':
+        return push_storage(), true;
       case 'R':
-      case 0x81: return call(), true;
-      case 'b': return ignore_state(), true;
-      default: return false;
+      case 0x81:
+        return call(), true;
+      case 'b':
+        return ignore_state(), true;
+      default:
+        return false;
     }
   }
 

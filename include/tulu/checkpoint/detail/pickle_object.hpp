@@ -98,8 +98,9 @@ struct pickled {
 
 /// What an object is, for messages: "a list", "the number 3".
 [[nodiscard]] inline std::string describe(const py_object& object) {
-  constexpr std::string_view names[] = {"None",   "",        "",       "a float", "",          "bytes",     "a long integer",
-                                        "a tuple", "a list", "a dict", "a global", "a device", "a storage", "a tensor"};
+  constexpr std::string_view names[] = {"None",           "",        "",       "a float", "",         "bytes",
+                                        "a long integer", "a tuple", "a list", "a dict",  "a global", "a device",
+                                        "a storage",      "a tensor"};
   static_assert(std::size(names) == std::variant_size_v<py_object>);
   if (const auto* truth = std::get_if<bool>(&object)) return *truth ? "True" : "False";
   if (const auto* number = std::get_if<std::int64_t>(&object)) return "the number " + std::to_string(*number);

@@ -47,7 +47,7 @@ class pickle_stack {
 
   void need(std::size_t count) const {
     if (stack_.size() - (marks_.empty() ? 0 : marks_.back()) < count)
-      refuse("objects for opcode to work on", "an empty stack");
+      refuse("objects on the stack for this opcode", "too few");
   }
 
   object_id pop() {

@@ -132,8 +132,7 @@ class state_dict_reader {
     const std::size_t unit = size_of(objects_.storages[storage.root].type);
     const std::size_t capacity = storage.count * unit / size_of(tensor.type);
     const std::size_t begin = offsets_[storage.root] + storage.first * unit;
-    if (tensor.offset < 0)
-      refuse(printable(name), "an offset of at least 0", std::to_string(tensor.offset));
+    if (tensor.offset < 0) refuse(printable(name), "an offset of at least 0", std::to_string(tensor.offset));
     const std::size_t count = extents.count().value();
     if (count == 0) return begin;
     std::optional<std::size_t> last = static_cast<std::size_t>(tensor.offset);

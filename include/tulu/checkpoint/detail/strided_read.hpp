@@ -46,7 +46,12 @@ class strided_reader {
   /// lies inside the file. `element` is 1, 2, 4 or 8.
   strided_reader(const io::file& source, std::size_t offset, std::span<const std::size_t> extents,
                  std::span<const std::size_t> steps, std::size_t element)
-      : source_{source}, offset_{offset}, extents_{extents}, steps_{steps}, element_{element}, inner_(extents.size(), 1) {
+      : source_{source},
+        offset_{offset},
+        extents_{extents},
+        steps_{steps},
+        element_{element},
+        inner_(extents.size(), 1) {
     for (std::size_t axis = extents.size(); axis-- > 1;) inner_[axis - 1] = inner_[axis] * extents[axis];
   }
 
@@ -77,7 +82,8 @@ class strided_reader {
       return (a.from_step == 0 ? ~std::size_t{0} : a.from_step) < (b.from_step == 0 ? ~std::size_t{0} : b.from_step);
     });
     // A repeated axis needs no bytes of its own: it goes along with the run.
-    if (axes_.size() > 2) std::iter_swap(axes_.begin() + 1, std::max_element(axes_.begin() + 1, axes_.end(), repeats_more));
+    if (axes_.size() > 2)
+      std::iter_swap(axes_.begin() + 1, std::max_element(axes_.begin() + 1, axes_.end(), repeats_more));
     outer_.assign(axes_.size(), 0);
     do {
       std::size_t from = at;
@@ -113,8 +119,8 @@ class strided_reader {
       for (std::size_t i = 0; i < run.count; i += run_tile) {
         const strided_axis run_part{std::min(run_tile, run.count - i), run.from_step, run.to_step};
         const strided_axis line_part{std::min(line_tile, lines.count - j), lines.from_step, lines.to_step};
-        read_tile(from + i * run.from_step + j * lines.from_step, out + (i * run.to_step + j * lines.to_step) * element_,
-                  run_part, line_part);
+        read_tile(from + i * run.from_step + j * lines.from_step,
+                  out + (i * run.to_step + j * lines.to_step) * element_, run_part, line_part);
       }
     }
   }
@@ -134,13 +140,17 @@ class strided_reader {
 
   void read_tile(std::size_t from, std::byte* out, strided_axis run, strided_axis lines) {
     const std::size_t bytes = (span_of(run, run.count) + span_of(lines, lines.count) - 1) * element_;
-    if (scratch_.size() < bytes) scratch_ = aligned_buffer{scratch_bytes};
+    if (scratch_.size() < bytes) scratch_ = aligned_buffer{std::min(2 * bytes, scratch_bytes)};
     source_.read(offset_ + from * element_, scratch_.bytes().first(bytes));
     switch (element_) {
-      case 1: return scatter_tile<1>(scratch_.data(), out, run, lines);
-      case 2: return scatter_tile<2>(scratch_.data(), out, run, lines);
-      case 4: return scatter_tile<4>(scratch_.data(), out, run, lines);
-      default: return scatter_tile<8>(scratch_.data(), out, run, lines);
+      case 1:
+        return scatter_tile<1>(scratch_.data(), out, run, lines);
+      case 2:
+        return scatter_tile<2>(scratch_.data(), out, run, lines);
+      case 4:
+        return scatter_tile<4>(scratch_.data(), out, run, lines);
+      default:
+        return scatter_tile<8>(scratch_.data(), out, run, lines);
     }
   }
 

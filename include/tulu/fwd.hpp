@@ -1,0 +1,41 @@
+#pragma once
+
+/// The names of tulu for headers that only pass them on.
+namespace tulu {
+
+class error;
+class cancelled;
+struct cpu_features;
+
+struct bf16;
+struct f16;
+
+enum class dtype;
+class shape;
+struct tensor_view;
+class tensor;
+template <class Element>
+struct matrix_view;
+
+enum class diff_scheme;
+struct diff_options;
+struct diff_result;
+
+namespace io {
+class file;
+class mapped_file;
+class sha256;
+}  // namespace io
+
+namespace kernel {
+struct elementwise_table;
+}  // namespace kernel
+
+namespace checkpoint {
+class tensor_file;
+class stored_tensor;
+class catalogue;
+class shard_writer;
+}  // namespace checkpoint
+
+}  // namespace tulu
