@@ -34,7 +34,8 @@ struct common_options {
 };
 
 inline void add_common_options(CLI::App& app, common_options& options) {
-  app.add_option("--threads", options.threads, "Threads to use (default: one per processor)");
+  app.add_option("--threads", options.threads, "Threads to use (default: one per processor)")
+      ->check(CLI::NonNegativeNumber);
   app.add_flag("--quiet", options.quiet, "Print nothing but results, warnings and errors");
   app.set_version_flag("--version", app.get_name() + " " + tulu::version_string);
 }
@@ -140,7 +141,7 @@ template <class Work>
     std::cerr << "interrupted: run the same command again to continue\n";
     return interrupted;
   } catch (const std::exception& problem) {
-    std::cerr << "error: " << problem.what() << '\n';
+    std::cerr << "error: " << tulu::printable(problem.what(), 4000) << '\n';
     return failed;
   }
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -30,7 +31,16 @@ struct diff_arguments {
   bool force = false;
 };
 
-inline constexpr std::array<std::string_view, 4> diff_types{"auto", "float32", "float16", "bfloat16"};
+inline constexpr std::array<std::string_view, 7> diff_types{"auto", "float32", "float16", "bfloat16",
+                                                            "f32",  "f16",     "bf16"};
+
+/// The dtype of one of `diff_types`; nothing for auto.
+[[nodiscard]] inline std::optional<tulu::dtype> parse_type(std::string_view name) {
+  if (name == "f32") return tulu::dtype::f32;
+  if (name == "f16") return tulu::dtype::f16;
+  if (name == "bf16") return tulu::dtype::bf16;
+  return tulu::dtype_from_torch(name);
+}
 
 inline void add_diff_options(CLI::App& app, diff_arguments& arguments) {
   add_common_options(app, arguments.common);
@@ -49,7 +59,7 @@ inline void add_diff_options(CLI::App& app, diff_arguments& arguments) {
 [[nodiscard]] inline tulu::diff_options to_options(const diff_arguments& arguments, std::stop_token stop,
                                                    progress_bar& bar) {
   tulu::diff_options options;
-  if (arguments.type != "auto") options.type = tulu::dtype_from_torch(arguments.type);
+  options.type = parse_type(arguments.type);
   options.max_shard_bytes = parse_size(arguments.max_shard_size).value();
   options.force = arguments.force;
   options.threads = arguments.common.threads;

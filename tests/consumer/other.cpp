@@ -2,4 +2,6 @@
 #include <tulu/version.hpp>
 
 const char* version_of_other();
-const char* version_of_other() { return tulu::version_string; }
+const char* version_of_other() {
+  return tulu::version_string;
+}

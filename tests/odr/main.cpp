@@ -1,8 +1,9 @@
-#include <tulu/tulu.hpp>
-
 #include "all_headers.hpp"
+#include <tulu/tulu.hpp>
 
 const char* version_of_other();
 
 // Both translation units see the same inline variable.
-int main() { return version_of_other() == tulu::version_string ? 0 : 1; }
+int main() {
+  return version_of_other() == tulu::version_string ? 0 : 1;
+}
