@@ -1,5 +1,7 @@
 #include <iostream>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "support/diff_program.hpp"
 
@@ -46,7 +48,9 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--verify", given.verify,
                "Hash the output again and compare it with its manifest; alone with --path_tuned: only that");
-  cli::add_diff_options(app, given);
+  std::vector<std::string_view> types{"auto"};
+  types.insert(types.end(), cli::diff_types.begin(), cli::diff_types.end());
+  cli::add_diff_options(app, given, types);
   app.final_callback([&] {
     if (given.base.empty() && !given.verify) throw CLI::RequiredError("--path_raw and --path_diff");
   });

@@ -31,10 +31,9 @@ struct diff_arguments {
   bool force = false;
 };
 
-inline constexpr std::array<std::string_view, 7> diff_types{"auto", "float32", "float16", "bfloat16",
-                                                            "f32",  "f16",     "bf16"};
+inline constexpr std::array<std::string_view, 6> diff_types{"float32", "float16", "bfloat16", "f32", "f16", "bf16"};
 
-/// The dtype of one of `diff_types`; nothing for auto.
+/// The dtype of one of `diff_types`; nothing for another name.
 [[nodiscard]] inline std::optional<tulu::dtype> parse_type(std::string_view name) {
   if (name == "f32") return tulu::dtype::f32;
   if (name == "f16") return tulu::dtype::f16;
@@ -42,10 +41,11 @@ inline constexpr std::array<std::string_view, 7> diff_types{"auto", "float32", "
   return tulu::dtype_from_torch(name);
 }
 
-inline void add_diff_options(CLI::App& app, diff_arguments& arguments) {
+template <class Types>
+void add_diff_options(CLI::App& app, diff_arguments& arguments, const Types& types) {
   add_common_options(app, arguments.common);
   app.add_option("--dtype", arguments.type, "Type of the output's floating-point tensors")
-      ->check(one_of(diff_types))
+      ->check(one_of(types))
       ->capture_default_str();
   app.add_option("--max-shard-size", arguments.max_shard_size, "Largest shard: bytes, or with a unit: MB, GB, MiB, GiB")
       ->check([](const std::string& text) {
@@ -89,15 +89,17 @@ inline void print_plan(const tulu::diff::plan& plan, const tulu::diff_options& o
   const auto bytes = [](std::size_t count) {
     return std::to_string(count) + " bytes (" + human_bytes(static_cast<double>(count)) + ")";
   };
+  const std::size_t needed = tulu::diff::missing_bytes(plan, before);
+  const std::size_t available = tulu::diff::free_space(plan.folder);
   for (const std::string& warning : plan.warnings) options.on_warning(warning);
+  if (available < needed) options.on_warning(plan.folder.string() + ": not enough free disk");
   std::cout << "tensors: " << plan.tensors.size() << '\n'
             << "bytes: " << bytes(plan.bytes()) << '\n'
             << "shards: " << plan.shards.size() << '\n'
             << "dtype: " << describe_types(plan) << '\n'
             << "copied files: " << plan.copies.size() << '\n'
             << "peak memory: " << bytes(tulu::diff::peak_memory_bytes(plan, options)) << '\n'
-            << "disk: " << bytes(tulu::diff::missing_bytes(plan, before)) << " to write, "
-            << bytes(tulu::diff::free_space(plan.folder)) << " free\n";
+            << "disk: " << bytes(needed) << " to write, " << bytes(available) << " free\n";
 }
 
 inline void print_result(const tulu::diff_result& result, const std::string& out, double seconds, bool quiet) {

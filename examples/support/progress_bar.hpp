@@ -46,10 +46,11 @@ class progress_bar {
                  human_bytes(rate).c_str(), left / 60, left % 60);
   }
 
-  /// Leaves the line empty for what is printed next.
+  /// Leaves the line empty for what is printed next; work that follows is timed from here.
   void clear() {
     if (drawn_) std::fputs("\r\033[K", stderr);
     drawn_ = false;
+    start_ = clock::now();
   }
 
  private:

@@ -26,6 +26,7 @@ TEST_CASE("a journal is read back, without the line that a kill tore") {
     if (!content) continue;
     CHECK(content->identity == what);
     CHECK(content->records.size() == lines - 1);
+    CHECK(content->files == std::set<std::string>{"a.safetensors", "config.json"});
     diff::journal log{dir.path(), what, {}, true};
     log.record("b.safetensors", {"01", {}});
     CHECK(diff::load_journal(dir.path())->records.size() == lines);

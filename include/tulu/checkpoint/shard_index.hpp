@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <tulu/core/error.hpp>
+#include <tulu/io/file.hpp>
 #include <tulu/io/json.hpp>
 
 namespace tulu::checkpoint {
@@ -20,15 +21,6 @@ struct shard_index {
   std::vector<std::string> files;                 ///< names in the folder of the index, each once, sorted
   std::map<std::string, std::string> weight_map;  ///< tensor → file
 };
-
-namespace detail {
-
-/// A name that cannot lead out of its folder.
-[[nodiscard]] inline bool is_plain_file_name(std::string_view name) noexcept {
-  return !name.empty() && name.front() != '.' && name.find_first_of(std::string_view{"/\\\0", 3}) == name.npos;
-}
-
-}  // namespace detail
 
 [[nodiscard]] inline shard_index read_shard_index(const std::filesystem::path& path) {
   const std::string file = path.string();
@@ -42,7 +34,7 @@ namespace detail {
     const std::string place = "weight_map." + printable(tensor);
     if (!shard.is_string()) throw mismatch_error(file, place, "a file name", io::describe(shard));
     auto shard_name = shard.template get<std::string>();
-    if (!detail::is_plain_file_name(shard_name))
+    if (!io::is_plain_file_name(shard_name))
       throw mismatch_error(file, place, "the plain name of a file in this folder", "\"" + printable(shard_name) + "\"");
     index.files.push_back(shard_name);
     index.weight_map.emplace(tensor, std::move(shard_name));

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -38,6 +39,20 @@ namespace tulu::diff {
              (transformer::memory_bytes() + checkpoint::shard_writer::windows * checkpoint::shard_writer::window_bytes);
 }
 
+namespace detail {
+
+/// What the journal calls ours from now on: the plan's files, and those of the outputs that it replaces.
+[[nodiscard]] inline std::set<std::string> owned_files(const plan& work, const output_state& before) {
+  std::set<std::string> names;
+  for (const std::string& name : file_names(work)) names.insert(name);
+  if (before.unfinished) names.insert(before.unfinished->files.begin(), before.unfinished->files.end());
+  if (before.complete)
+    for (const auto& [name, file] : before.complete->files) names.insert(name);
+  return names;
+}
+
+}  // namespace detail
+
 /// One run of a plan on its output folder, as `examine_output` found it.
 class execution {
  public:
@@ -45,7 +60,7 @@ class execution {
       : work_{work},
         before_{before},
         options_{options},
-        journal_{work.folder, work.identity, file_names(work), before.is_this_unfinished},
+        journal_{work.folder, work.identity, detail::owned_files(work, before), before.is_this_unfinished},
         records_(work.shards.size()) {}
 
   [[nodiscard]] diff_result run() {
@@ -54,9 +69,9 @@ class execution {
     for (const std::filesystem::path& copy : work_.copies) io::copy_atomically(copy, work_.folder / copy.filename());
     if (!work_.index.empty()) io::write_atomically(work_.folder / index_name, work_.index);
     io::write_atomically(work_.folder / config_name, work_.config);
+    remove_leftovers();
     const manifest content = make_manifest();
     io::write_atomically(work_.folder / manifest_name, format_manifest(content));
-    remove_leftovers(content);
     journal_.remove();
     return {work_.tensors.size(), work_.bytes(), work_.shards.size(), resumed_, false, content.tensor_digest};
   }
@@ -113,10 +128,13 @@ class execution {
     const std::filesystem::path path = std::filesystem::exists(partial) ? partial : target(shard);
     std::error_code failed;
     if (std::filesystem::file_size(path, failed) != shard.bytes || failed) return false;
-    if (hash_file(path, options_.hashing, {stop, {}}) != record->second.sha256) return false;
+    const hash_watch watch{stop, [this](std::size_t bytes) { progress(bytes); }};
+    if (hash_file(path, options_.hashing, watch) != record->second.sha256) {
+      progress(0 - shard.bytes);
+      return false;
+    }
     records_[number] = record->second;
     ++resumed_;
-    progress(shard.bytes);
     return true;
   }
 
@@ -146,10 +164,12 @@ class execution {
     return content;
   }
 
-  /// Files of the output that this one replaced and that it does not have itself.
-  void remove_leftovers(const manifest& now) const {
+  /// Files of the outputs that this one replaces and that it does not have itself: transformers would prefer an old
+  /// model.safetensors to a new index.
+  void remove_leftovers() const {
+    const std::vector<std::string> names = file_names(work_);
     for (const std::string& name : detail::own_names(before_))
-      if (name != manifest_name && name != journal_name && !now.files.contains(name))
+      if (name != manifest_name && name != journal_name && std::find(names.begin(), names.end(), name) == names.end())
         std::filesystem::remove(work_.folder / name);
   }
 
@@ -172,7 +192,7 @@ class execution {
 
 /// Carries a plan out: every check that can fail has been made, what is left is reading, computing and writing.
 [[nodiscard]] inline diff_result execute(const plan& work, const output_state& before, const diff_options& options) {
-  if (before.is_this_complete && !options.force)
+  if (before.is_this_complete)
     return {work.tensors.size(), work.bytes(), work.shards.size(), 0, true, before.complete->tensor_digest};
   std::filesystem::create_directories(work.folder);
   return execution{work, before, options}.run();

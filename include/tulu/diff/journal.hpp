@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cerrno>
+#include <cstddef>
 #include <filesystem>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -11,6 +14,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <tulu/checkpoint/shard_writer.hpp>
@@ -35,15 +39,38 @@ struct shard_record {
   return record;
 }
 
-/// What a journal says of the run that began it.
+/// What a journal says of the run that went on last.
 struct journal_content {
   diff::identity identity;
-  std::vector<std::string> files;               ///< every name that the run writes
+  std::set<std::string> files;                  ///< every name that this run or one before it wrote or replaces
   std::map<std::string, shard_record> records;  ///< of the completed shards
 };
 
-/// The file by which a killed run is continued: a line of JSON with the identity, then one per completed shard. A line
-/// that the kill tore is as good as absent.
+namespace detail {
+
+/// A name that a journal or manifest brings is joined to the folder, and may be removed there.
+[[nodiscard]] inline std::string checked_name(std::string name, const std::string& file) {
+  if (!io::is_plain_file_name(name)) throw mismatch_error(file, "files", "plain file names", printable(name));
+  return name;
+}
+
+inline void read_line(const io::json& line, const std::string& file, journal_content& content) {
+  if (line.is_object() && line.contains("identity")) {
+    content.identity = identity_from(line["identity"], file);
+    content.records.clear();
+    for (std::string& name : io::required<std::vector<std::string>>(line, "files", file))
+      content.files.insert(checked_name(std::move(name), file));
+  } else {
+    content.records[checked_name(io::required<std::string>(line, "file", file), file)] = {
+        io::required<std::string>(line, "sha256", file), io::required<std::vector<std::string>>(line, "tensors", file)};
+  }
+}
+
+}  // namespace detail
+
+/// The file by which a killed run is continued: a line of JSON with the identity when a run begins, then one for each
+/// completed shard. A line that the kill tore is as good as absent. A run of other inputs or options that takes the
+/// folder over adds its own lines, so that no name is forgotten.
 [[nodiscard]] inline std::optional<journal_content> load_journal(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / journal_name;
   if (!std::filesystem::exists(path)) return std::nullopt;
@@ -52,15 +79,8 @@ struct journal_content {
   journal_content content;
   std::size_t begin = 0;
   for (std::size_t end = text.find('\n'); end != std::string::npos; end = text.find('\n', begin)) {
-    const io::json line = io::parse_json(std::string_view{text}.substr(begin, end - begin), path.string());
-    if (begin == 0) {
-      content.identity = identity_from(line.value("identity", io::json{}), path.string());
-      content.files = io::required<std::vector<std::string>>(line, "files", path.string());
-    } else {
-      content.records[io::required<std::string>(line, "file", path.string())] = {
-          io::required<std::string>(line, "sha256", path.string()),
-          io::required<std::vector<std::string>>(line, "tensors", path.string())};
-    }
+    const std::string_view line = std::string_view{text}.substr(begin, end - begin);
+    detail::read_line(io::parse_json(line, path.string()), path.string(), content);
     begin = end + 1;
   }
   if (begin == 0) return std::nullopt;
@@ -70,17 +90,15 @@ struct journal_content {
 /// The journal of the run that goes on, locked against a second run on the same output. Safe to use from threads.
 class journal {
  public:
-  /// Continues the journal of `folder` when `resume`, else begins a new one.
-  journal(const std::filesystem::path& folder, const identity& what, const std::vector<std::string>& files, bool resume)
+  /// Continues the journal of `folder` when `resume`, else adds a new run of `what` that owns `files`.
+  journal(const std::filesystem::path& folder, const identity& what, const std::set<std::string>& files, bool resume)
       : path_{folder / journal_name}, fd_{::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)} {
     if (!fd_.valid()) throw io::system_error(path_, "create");
-    if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0)
-      throw mismatch_error(path_.string(), "", "to be the only run on this output", "another one at work");
-    if (resume) {
-      drop_torn_line();
-    } else {
-      begin(what, files);
-    }
+    lock();
+    const bool is_empty = drop_torn_line() == 0;
+    if (resume && !is_empty) return;
+    append(io::json{{"identity", to_json(what)}, {"files", files}});
+    io::sync_folder(folder);
   }
 
   /// Remembers a shard whose bytes are all on disk.
@@ -94,16 +112,27 @@ class journal {
   }
 
  private:
-  void begin(const identity& what, const std::vector<std::string>& files) {
-    if (::ftruncate(fd_.get(), 0) != 0) throw io::system_error(path_, "empty");
-    append(io::json{{"identity", to_json(what)}, {"files", files}});
-    io::sync_folder(path_.parent_path());
+  /// A file system without locks cannot keep a second run away; that is no reason to refuse the first.
+  void lock() {
+    const int failure = ::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+    const bool has_no_locks = failure == ENOSYS || failure == EOPNOTSUPP || failure == ENOLCK;
+    if (failure != 0 && failure != EWOULDBLOCK && !has_no_locks) throw io::system_error(path_, "lock");
+    struct stat opened {};
+    struct stat named {};
+    const bool is_current =
+        ::fstat(fd_.get(), &opened) == 0 && ::stat(path_.c_str(), &named) == 0 && opened.st_ino == named.st_ino;
+    if (failure == EWOULDBLOCK || !is_current)
+      throw mismatch_error(path_.string(), "", "to be the only run on this output", "another one at work");
   }
 
-  void drop_torn_line() {
+  /// The bytes that are left.
+  std::size_t drop_torn_line() {
     const io::file source{path_};
     const std::string text = io::read_head(source, source.size());
-    if (::ftruncate(fd_.get(), static_cast<::off_t>(text.rfind('\n') + 1)) != 0) throw io::system_error(path_, "mend");
+    const std::size_t whole = text.rfind('\n') + 1;
+    if (whole != text.size() && ::ftruncate(fd_.get(), static_cast<::off_t>(whole)) != 0)
+      throw io::system_error(path_, "mend");
+    return whole;
   }
 
   void append(const io::json& object) {

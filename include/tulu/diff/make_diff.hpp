@@ -17,11 +17,13 @@ namespace detail {
 
 }  // namespace detail
 
-/// What make_diff would do, without doing it. Throws what make_diff would throw before it writes.
+/// What make_diff would do, without doing it: see plan_recover.
 [[nodiscard]] inline diff::plan plan_make_diff(const checkpoint::catalogue& base, const checkpoint::catalogue& tuned,
                                                const std::filesystem::path& path_diff,
                                                const diff_options& options = {}) {
-  return diff::prepare(diff::operation::subtract, base, tuned, path_diff, detail::with_default_type(options));
+  return io::with_path_errors([&] {
+    return diff::prepare(diff::operation::subtract, base, tuned, path_diff, detail::with_default_type(options));
+  });
 }
 
 /// Writes the diff to publish: tuned - base in float32, with the config and tokenizer files of the tuned model, so that

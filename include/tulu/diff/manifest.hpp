@@ -67,7 +67,7 @@ struct manifest {
   content.tensor_digest = io::required<std::string>(object, "tensor_digest", file);
   const io::json files = object.value("files", io::json::object());
   for (const auto& item : files.items()) {
-    if (item.key().find('/') != std::string::npos || item.key().starts_with("."))
+    if (!io::is_plain_file_name(item.key()))
       throw mismatch_error(file, "files", "plain file names", printable(item.key()));
     content.files[item.key()] = {io::required<std::size_t>(item.value(), "bytes", file),
                                  io::required<std::string>(item.value(), "sha256", file)};

@@ -46,7 +46,8 @@ class model_config {
 
 /// The folder that a model's other files lie in.
 [[nodiscard]] inline std::filesystem::path folder_of(const std::filesystem::path& model) {
-  return std::filesystem::is_directory(model) ? model : model.parent_path();
+  if (std::filesystem::is_directory(model)) return model;
+  return model.has_parent_path() ? model.parent_path() : std::filesystem::path{"."};
 }
 
 /// Throws when the two models cannot be of one size. The vocabulary may differ.

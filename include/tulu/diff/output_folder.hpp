@@ -64,7 +64,7 @@ inline void refuse_foreign_files(const std::filesystem::path& folder, const outp
 /// Throws for an output of other inputs or options.
 inline void refuse_other(const std::filesystem::path& folder, std::string_view kind, const identity& work,
                          const identity& found) {
-  if (const std::string difference = first_difference(found, work); !difference.empty())
+  if (const std::string difference = first_difference(work, found); !difference.empty())
     throw error{folder.string() + ": holds " + std::string{kind} + " output of something else: " + difference +
                 " (--force replaces it)"};
 }
@@ -72,7 +72,7 @@ inline void refuse_other(const std::filesystem::path& folder, std::string_view k
 }  // namespace detail
 
 /// Looks at the output folder of `work`; changes nothing. Throws when it holds files of somebody else, or, without
-/// `force`, an output of other inputs or options.
+/// `force`, an output of other inputs or options. With `force` nothing counts as complete.
 [[nodiscard]] inline output_state examine_output(const plan& work, bool force) {
   output_state state;
   if (!std::filesystem::exists(work.folder)) return state;
@@ -89,7 +89,7 @@ inline void refuse_other(const std::filesystem::path& folder, std::string_view k
   const bool is_same = first_difference(state.complete->identity, work.identity).empty();
   const auto damage = detail::find_damage(work.folder, *state.complete);
   if (damage && !force) throw *damage;
-  state.is_this_complete = is_same && !damage;
+  state.is_this_complete = is_same && !damage && !force;
   return state;
 }
 

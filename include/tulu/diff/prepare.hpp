@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include <sys/stat.h>
+
 #include <tulu/checkpoint/catalogue.hpp>
 #include <tulu/diff/execute.hpp>
 #include <tulu/diff/match.hpp>
@@ -50,8 +52,9 @@ namespace detail {
 }
 
 inline void add_file(identity& what, std::string_view side, const io::file& file) {
-  what.emplace_back(std::string{side} + "/" + file.path().filename().string(),
-                    std::to_string(file.size()) + " bytes, modified " + std::to_string(file.modified_ns()));
+  const std::string name = std::string{side} + "/" + file.path().filename().string();
+  (void)io::quote_json(name);  // throws for a name that the manifest cannot hold
+  what.emplace_back(name, std::to_string(file.size()) + " bytes, modified " + std::to_string(file.modified_ns()));
 }
 
 [[nodiscard]] inline identity identify(const plan& work, const checkpoint::catalogue& base,
@@ -64,6 +67,8 @@ inline void add_file(identity& what, std::string_view side, const io::file& file
                 {"dtype", options.type ? std::string{name(*options.type)} : "auto"},
                 {"max_shard_size", std::to_string(options.max_shard_bytes)}};
   for (const auto& file : base.files()) add_file(what, "base", file->file());
+  if (const auto path = folder_of(base.path()) / config_name; std::filesystem::exists(path))
+    add_file(what, "base", io::file{path});
   for (const auto& file : source.files()) add_file(what, side, file->file());
   add_file(what, side, io::file{folder_of(source.path()) / config_name});
   for (const std::filesystem::path& copy : work.copies) add_file(what, side, io::file{copy});
@@ -108,6 +113,8 @@ inline void warn_of_base(plan& work, const checkpoint::catalogue& base, const di
 
 /// Makes the plan of recover (operation::add, `source` is the diff) or make_diff (operation::subtract, `source` is the
 /// tuned model), with every check that can be made before a byte is written. Reads headers and samples only.
+///
+/// Neither the output folder nor the free space is looked at: see examine_output and check_free_space.
 [[nodiscard]] inline plan prepare(operation op, const checkpoint::catalogue& base, const checkpoint::catalogue& source,
                                   const std::filesystem::path& out, const diff_options& options) {
   detail::refuse_output_among_inputs(out, base);
@@ -139,13 +146,26 @@ inline void warn_of_base(plan& work, const checkpoint::catalogue& base, const di
   return work;
 }
 
-/// The bytes that a run of `work` still has to write, from what its output folder holds.
+namespace detail {
+
+/// What the file of `path` takes on disk; 0 when there is none.
+[[nodiscard]] inline std::size_t allocated_bytes(const std::filesystem::path& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 ? static_cast<std::size_t>(status.st_blocks) * 512 : 0;
+}
+
+}  // namespace detail
+
+/// The bytes of disk that a run of `work` still needs, from what its output folder holds. A partial shard is written
+/// again into the room that it has.
 [[nodiscard]] inline std::size_t missing_bytes(const plan& work, const output_state& before) {
   if (before.is_this_complete) return 0;
-  std::size_t sum = std::size_t{1} << 20;  // the small files
+  std::size_t sum = std::size_t{1} << 20;  // index, config and manifest
+  for (const std::filesystem::path& copy : work.copies) sum += std::filesystem::file_size(copy);
   for (const planned_shard& shard : work.shards) {
-    const bool done = before.is_this_unfinished && before.unfinished->records.contains(shard.name);
-    if (!done) sum += shard.bytes;
+    if (before.is_this_unfinished && before.unfinished->records.contains(shard.name)) continue;
+    const std::size_t reserved = detail::allocated_bytes(io::partial_path(work.folder / shard.name));
+    sum += shard.bytes - std::min(shard.bytes, reserved);
   }
   return sum;
 }
@@ -154,12 +174,14 @@ inline void warn_of_base(plan& work, const checkpoint::catalogue& base, const di
 [[nodiscard]] inline diff_result run(operation op, const checkpoint::catalogue& base,
                                      const checkpoint::catalogue& source, const std::filesystem::path& out,
                                      const diff_options& options) {
-  const plan work = prepare(op, base, source, out, options);
-  const output_state before = examine_output(work, options.force);
-  check_free_space(out, missing_bytes(work, before));
-  if (options.on_warning)
-    for (const std::string& warning : work.warnings) options.on_warning(warning);
-  return execute(work, before, options);
+  return io::with_path_errors([&] {
+    const plan work = prepare(op, base, source, out, options);
+    const output_state before = examine_output(work, options.force);
+    check_free_space(out, missing_bytes(work, before));
+    if (options.on_warning)
+      for (const std::string& warning : work.warnings) options.on_warning(warning);
+    return execute(work, before, options);
+  });
 }
 
 }  // namespace tulu::diff

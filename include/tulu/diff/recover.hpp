@@ -8,11 +8,12 @@
 
 namespace tulu {
 
-/// What recover would do, without doing it: for a dry run. Throws what recover would throw before it writes.
+/// What recover would do, without doing it: for a dry run. Throws what recover would throw of its inputs; the output
+/// folder and the free space are not looked at.
 [[nodiscard]] inline diff::plan plan_recover(const checkpoint::catalogue& base, const checkpoint::catalogue& diff,
                                              const std::filesystem::path& path_tuned,
                                              const diff_options& options = {}) {
-  return diff::prepare(diff::operation::add, base, diff, path_tuned, options);
+  return io::with_path_errors([&] { return diff::prepare(diff::operation::add, base, diff, path_tuned, options); });
 }
 
 /// Writes the tuned model: base + diff, summed in float32, as safetensors shards with index, config.json, the tokenizer

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <fcntl.h>
@@ -21,6 +22,21 @@ namespace tulu::io {
 [[nodiscard]] inline error system_error(const std::filesystem::path& path, std::string_view doing) {
   const int code = errno;
   return error{path.string() + ": cannot " + std::string{doing} + ": " + std::strerror(code)};
+}
+
+/// Runs `action`; what std::filesystem throws in it becomes an error that names the path.
+template <class Action>
+decltype(auto) with_path_errors(Action&& action) {
+  try {
+    return action();
+  } catch (const std::filesystem::filesystem_error& failed) {
+    throw error{failed.path1().string() + ": " + failed.code().message()};
+  }
+}
+
+/// True for the name of a visible file inside a folder: no separators, no NUL, no leading dot, not empty.
+[[nodiscard]] inline bool is_plain_file_name(std::string_view name) noexcept {
+  return !name.empty() && name.front() != '.' && name.find_first_of(std::string_view{"/\\\0", 3}) == name.npos;
 }
 
 /// Owns a file descriptor.
