@@ -64,20 +64,21 @@ class shard_hasher {
 };
 
 /// Streams one safetensors file to its partial name. The caller fills the room it is given; a thread hashes what is
-/// full, another writes it, so that computing, hashing and the disk overlap. Memory: `windows` × `window_bytes`.
+/// full, others write it, so that computing, hashing and the disk overlap. Memory: `windows` × `window_bytes`.
 class shard_writer {
  public:
   static constexpr std::size_t window_bytes = std::size_t{4} << 20;
-  static constexpr std::size_t windows = 4;
+  static constexpr std::size_t windows = 6;
+  static constexpr std::size_t writers = 3;  ///< threads that write
 
   /// `prefix` is everything before the data; `bytes` the size of the whole file.
   shard_writer(const std::filesystem::path& target, std::string_view prefix, std::size_t bytes,
                const io::sha256_functions& functions)
       : file_{target, bytes}, hasher_{functions} {
-    for (std::size_t i = 0; i < windows; ++i) free_.push(window{aligned_buffer{window_bytes}, 0, {}});
+    for (std::size_t i = 0; i < windows; ++i) free_.push(window{aligned_buffer{window_bytes}, 0, 0, {}});
     hashing_ = std::thread{[this] { hash_all(); }};
     try {
-      writing_ = std::thread{[this] { write_all(); }};
+      for (std::thread& writing : writing_) writing = std::thread{[this] { write_all(); }};
       append(std::as_bytes(std::span{prefix}));
     } catch (...) {
       close();
@@ -115,34 +116,45 @@ class shard_writer {
 
   /// Ends the file: all bytes are on disk under the partial name when this returns.
   [[nodiscard]] shard_digest finish() {
-    if (current_) to_hash_.push(*std::exchange(current_, std::nullopt));
+    if (current_) send();
     close();
     rethrow();
-    file_.finish();
+    file_.finish(tail_.offset, {tail_.buffer.data(), tail_.fill});
     return hasher_.finish();
   }
 
  private:
   struct window {
     aligned_buffer buffer;
+    std::size_t offset;  ///< in the file
     std::size_t fill;
     std::vector<std::size_t> tensor_starts;  ///< positions at which the next tensor begins
   };
 
   void refill() {
     if (current_ && current_->fill < window_bytes) return;
-    if (current_) to_hash_.push(*std::exchange(current_, std::nullopt));
+    if (current_) send();
     current_ = free_.pop();
     rethrow();
+    current_->offset = sent_;
     current_->fill = 0;
     current_->tensor_starts.clear();
+  }
+
+  void send() {
+    sent_ += current_->fill;
+    to_hash_.push(*std::exchange(current_, std::nullopt));
   }
 
   void hash_all() noexcept {
     while (auto item = to_hash_.pop()) {
       try {
         hash(*item);
-        to_write_.push(std::move(*item));
+        if (item->fill == window_bytes) {
+          to_write_.push(std::move(*item));
+        } else {
+          tail_ = std::move(*item);
+        }
       } catch (...) {
         fail();
       }
@@ -164,7 +176,7 @@ class shard_writer {
   void write_all() noexcept {
     while (auto item = to_write_.pop()) {
       try {
-        if (!failed()) file_.append({item->buffer.data(), item->fill});
+        if (!failed()) file_.write_blocks(item->offset, {item->buffer.data(), item->fill});
         free_.push(std::move(*item));
       } catch (...) {
         fail();
@@ -194,7 +206,8 @@ class shard_writer {
     to_hash_.close();
     if (hashing_.joinable()) hashing_.join();
     to_write_.close();
-    if (writing_.joinable()) writing_.join();
+    for (std::thread& writing : writing_)
+      if (writing.joinable()) writing.join();
   }
 
   io::partial_file file_;
@@ -203,10 +216,12 @@ class shard_writer {
   channel<window> to_hash_;
   channel<window> to_write_;
   std::optional<window> current_;
+  window tail_{};  ///< the last one, when it is not full
+  std::size_t sent_ = 0;
   std::mutex mutex_;
   std::exception_ptr failure_;
   std::thread hashing_;
-  std::thread writing_;
+  std::array<std::thread, writers> writing_;
 };
 
 }  // namespace tulu::checkpoint

@@ -25,10 +25,10 @@
 
 namespace tulu::diff {
 
-/// Shards that are streamed at once: each has a thread that computes, one that hashes and one that writes.
+/// Shards that are streamed at once: each has a thread that computes, one that hashes, and some that wait for the disk.
 [[nodiscard]] inline std::size_t concurrent_shards(const plan& work, const diff_options& options) {
   const std::size_t threads = options.threads != 0 ? options.threads : std::thread::hardware_concurrency();
-  return std::clamp<std::size_t>(threads / 2, 1, std::min<std::size_t>(work.shards.size(), 4));
+  return std::clamp<std::size_t>(threads / 2, 1, std::min<std::size_t>(work.shards.size(), 3));
 }
 
 /// An upper bound of the resident memory of a run: the program with the headers of its inputs, and the buffers.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <filesystem>
@@ -35,8 +36,8 @@ inline void publish(const std::filesystem::path& target) {
   sync_folder(target.parent_path());
 }
 
-/// The partial file of a target, written front to back in large aligned blocks past the page cache where the file
-/// system lets it (O_DIRECT), else with early write-back. `finish` syncs it; `publish` is the caller's.
+/// The partial file of a target, written in large aligned blocks past the page cache where the file system lets it
+/// (O_DIRECT), else with early write-back. `finish` syncs it; `publish` is the caller's.
 class partial_file {
  public:
   static constexpr std::size_t block = 4096;
@@ -46,23 +47,26 @@ class partial_file {
       : path_{partial_path(target)},
         fd_{::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_DIRECT, 0666)} {
     direct_ = fd_.valid();
-    if (!direct_) fd_ = descriptor{::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
+    if (!fd_.valid()) fd_ = descriptor{::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
     if (!fd_.valid()) throw system_error(path_, "create");
     if (size != 0 && ::fallocate(fd_.get(), 0, 0, static_cast<::off_t>(size)) != 0 && errno != EOPNOTSUPP &&
         errno != ENOSYS)
       throw system_error(path_, "reserve " + std::to_string(size) + " bytes");
   }
 
-  /// Appends. `bytes` lies at a multiple of `block`, and every call but the last has a multiple of `block` bytes.
-  void append(std::span<const std::byte> bytes) {
-    const std::size_t whole = bytes.size() / block * block;
-    write(bytes.first(whole));
-    if (whole == bytes.size()) return;
-    leave_direct();
-    write(bytes.subspan(whole));
+  /// Writes whole blocks at a multiple of `block`, from memory at one. May be called from several threads at once: a
+  /// disk is faster with more than one request.
+  void write_blocks(std::size_t offset, std::span<const std::byte> blocks) {
+    write(offset, blocks);
+    if (!direct_)
+      ::sync_file_range(fd_.get(), static_cast<::off_t>(offset), static_cast<::off_t>(blocks.size()),
+                        SYNC_FILE_RANGE_WRITE);
   }
 
-  void finish() {
+  /// Writes the end of the file, of any size, when all blocks are written; then syncs.
+  void finish(std::size_t offset, std::span<const std::byte> tail) {
+    leave_direct();
+    write(offset, tail);
     if (::fsync(fd_.get()) != 0) throw system_error(path_, "sync");
   }
 
@@ -72,28 +76,23 @@ class partial_file {
     direct_ = false;
   }
 
-  void write(std::span<const std::byte> bytes) {
-    const std::size_t start = offset_;
+  void write(std::size_t offset, std::span<const std::byte> bytes) {
     while (!bytes.empty()) {
-      const ::ssize_t put = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<::off_t>(offset_));
+      const ::ssize_t put = ::pwrite(fd_.get(), bytes.data(), bytes.size(), static_cast<::off_t>(offset));
       if (put < 0 && errno == EINTR) continue;
       if (put < 0 && errno == EINVAL && direct_) {
         leave_direct();
         continue;
       }
       if (put < 0) throw system_error(path_, "write");
-      offset_ += static_cast<std::size_t>(put);
+      offset += static_cast<std::size_t>(put);
       bytes = bytes.subspan(static_cast<std::size_t>(put));
     }
-    if (!direct_ && offset_ != start)
-      ::sync_file_range(fd_.get(), static_cast<::off_t>(start), static_cast<::off_t>(offset_ - start),
-                        SYNC_FILE_RANGE_WRITE);
   }
 
   std::filesystem::path path_;
   descriptor fd_;
-  bool direct_ = false;
-  std::size_t offset_ = 0;
+  std::atomic<bool> direct_ = false;
 };
 
 namespace detail {
