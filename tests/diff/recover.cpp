@@ -253,9 +253,33 @@ TEST_CASE("a shard that changed since it was written is made again when the run 
   const fs::path out = dir.path() / "out";
   diff_options options;
   options.max_shard_bytes = 300;
+  options.threads = 1;
+  recover_folders(base, diff, dir.path() / "whole", options);
+
+  std::stop_source stop;
+  diff_options stopped = options;
+  stopped.stop = stop.get_token();
+  stopped.on_progress = [&](std::size_t done, std::size_t) {
+    if (done >= 900) stop.request_stop();
+  };
+  CHECK(failure(base, diff, out, stopped) == "cancelled");
+  const fs::path first = out / "model-00001-of-00003.safetensors";
+  std::string changed = test::read_file(first);
+  changed.back() = static_cast<char>(changed.back() ^ 1);
+  test::write_file(first, changed);
+  CHECK(recover_folders(base, diff, out, options).resumed_shards == 0);
+  CHECK(contents_of(out) == contents_of(dir.path() / "whole"));
+}
+
+TEST_CASE("force replaces an output of other options and leaves nothing of it, and never a foreign file") {
+  const test::temp_dir dir;
+  const fs::path base = write_model(dir.path() / "base", small_model(40, 1));
+  const fs::path diff = write_model(dir.path() / "diff", small_model(40, 11));
+  const fs::path out = dir.path() / "out";
+  diff_options options;
+  options.max_shard_bytes = 300;
   recover_folders(base, diff, out, options);
   const auto whole = contents_of(out);
-  const std::string manifest = test::read_file(out / "tulu_manifest.json");
   CHECK(recover_folders(base, diff, out, options).already_complete);
 
   diff_options half = options;

@@ -6,7 +6,7 @@ import re
 import subprocess
 
 from support import checkpoints
-from support.programs import SOURCE, ProgramTest, main, make_diff, program, recover, run
+from support.programs import SOURCE, ProgramTest, main, make_diff, program, recover, recover_arguments, run
 
 PROGRAMS = ("recover", "make_diff")
 
@@ -103,15 +103,7 @@ class CommandLine(ProgramTest):
 
     def test_a_terminal_gets_a_progress_bar(self):
         ours, theirs = pty.openpty()
-        command = [
-            program("recover"),
-            "--path_raw",
-            self.raw_dir,
-            "--path_diff",
-            self.diff_dir,
-            "--path_tuned",
-            self.tuned_dir,
-        ]
+        command = [program("recover"), *recover_arguments(self.raw_dir, self.diff_dir, self.tuned_dir)]
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs)
         os.close(theirs)
         shown = b""
@@ -147,15 +139,7 @@ class CommandLine(ProgramTest):
         self.assertIn(checkpoints.tensor_digest(checkpoints.read_folder(self.tuned_dir)), result.stdout)
 
     def test_closed_stdout_is_no_crash(self):
-        command = [
-            program("recover"),
-            "--path_raw",
-            self.raw_dir,
-            "--path_diff",
-            self.diff_dir,
-            "--path_tuned",
-            self.tuned_dir,
-        ]
+        command = [program("recover"), *recover_arguments(self.raw_dir, self.diff_dir, self.tuned_dir)]
         read, write = os.pipe()
         os.close(read)
         status = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, timeout=60).returncode

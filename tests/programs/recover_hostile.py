@@ -10,7 +10,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 from support import checkpoints, pickles
-from support.programs import ProgramTest, main, program, recover
+from support.programs import ProgramTest, main, program, recover, recover_arguments
 
 MEMORY = 2 << 30
 NORM = "model.norm.weight"
@@ -38,15 +38,7 @@ class Hostile(ProgramTest):
 
     def assert_file_refused(self, *parts):
         """Refused within a small address space and without any trace."""
-        command = [
-            program("recover"),
-            "--path_raw",
-            self.raw_dir,
-            "--path_diff",
-            self.diff_dir,
-            "--path_tuned",
-            self.dir / "tuned",
-        ]
+        command = [program("recover"), *recover_arguments(self.raw_dir, self.diff_dir, self.dir / "tuned")]
         limit = None if SANITIZED else lambda: resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         result = subprocess.run(
             command, capture_output=True, text=True, errors="replace", timeout=120, preexec_fn=limit

@@ -43,11 +43,8 @@ namespace detail {
 
 /// What the journal calls ours from now on: the plan's files, and those of the outputs that it replaces.
 [[nodiscard]] inline std::set<std::string> owned_files(const plan& work, const output_state& before) {
-  std::set<std::string> names;
-  for (const std::string& name : file_names(work)) names.insert(name);
-  if (before.unfinished) names.insert(before.unfinished->files.begin(), before.unfinished->files.end());
-  if (before.complete)
-    for (const auto& [name, file] : before.complete->files) names.insert(name);
+  std::set<std::string> names = recorded_names(before);
+  for (std::string& name : file_names(work)) names.insert(std::move(name));
   return names;
 }
 

@@ -27,12 +27,19 @@ struct output_state {
 
 namespace detail {
 
-/// Every file name that tulu may have put there: the plan's, the manifest's, the journal's, and their partial forms.
-[[nodiscard]] inline std::set<std::string> own_names(const output_state& state) {
-  std::set<std::string> names{manifest_name};
+/// The files that the manifest and the journal name.
+[[nodiscard]] inline std::set<std::string> recorded_names(const output_state& state) {
+  std::set<std::string> names;
   if (state.complete)
     for (const auto& [name, file] : state.complete->files) names.insert(name);
   if (state.unfinished) names.insert(state.unfinished->files.begin(), state.unfinished->files.end());
+  return names;
+}
+
+/// Every file name that tulu may have put there: the recorded ones, manifest and journal, and their partial forms.
+[[nodiscard]] inline std::set<std::string> own_names(const output_state& state) {
+  std::set<std::string> names = recorded_names(state);
+  names.insert(manifest_name);
   const std::set<std::string> whole = names;
   for (const std::string& name : whole) names.insert(io::partial_path(name).filename().string());
   names.insert(journal_name);
@@ -82,14 +89,14 @@ inline void refuse_other(const std::filesystem::path& folder, std::string_view k
   state.unfinished = load_journal(work.folder);
   detail::refuse_foreign_files(work.folder, state);
   state.is_this_unfinished = state.unfinished && first_difference(state.unfinished->identity, work.identity).empty();
-  if (!force && state.unfinished)
+  if (force) return state;
+  if (state.unfinished) {
     detail::refuse_other(work.folder, "a partial", work.identity, state.unfinished->identity);
-  if (state.unfinished || !state.complete) return state;
-  if (!force) detail::refuse_other(work.folder, "an", work.identity, state.complete->identity);
-  const bool is_same = first_difference(state.complete->identity, work.identity).empty();
-  const auto damage = detail::find_damage(work.folder, *state.complete);
-  if (damage && !force) throw *damage;
-  state.is_this_complete = is_same && !damage && !force;
+  } else if (state.complete) {
+    detail::refuse_other(work.folder, "an", work.identity, state.complete->identity);
+    if (const auto damage = detail::find_damage(work.folder, *state.complete)) throw *damage;
+    state.is_this_complete = true;
+  }
   return state;
 }
 
@@ -102,6 +109,7 @@ inline void refuse_other(const std::filesystem::path& folder, std::string_view k
   return static_cast<std::size_t>(status.f_bavail) * status.f_frsize;
 }
 
+/// Throws when less than `bytes` are free for `folder`.
 inline void check_free_space(const std::filesystem::path& folder, std::size_t bytes) {
   if (const std::size_t available = free_space(folder); available < bytes)
     throw mismatch_error(folder.string(), "", std::to_string(bytes) + " bytes free",

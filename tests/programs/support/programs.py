@@ -31,8 +31,12 @@ def run(name, *arguments, timeout=300, **options):
     return subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=timeout, **options)
 
 
+def recover_arguments(base, diff, tuned):
+    return ["--path_raw", str(base), "--path_diff", str(diff), "--path_tuned", str(tuned)]
+
+
 def recover(base, diff, tuned, *arguments):
-    return run("recover", "--path_raw", base, "--path_diff", diff, "--path_tuned", tuned, *arguments)
+    return run("recover", *recover_arguments(base, diff, tuned), *arguments)
 
 
 def make_diff(base, tuned, diff, *arguments):
