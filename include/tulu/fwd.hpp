@@ -5,6 +5,7 @@ namespace tulu {
 
 class error;
 class cancelled;
+class executor;
 struct cpu_features;
 
 struct bf16;
@@ -20,6 +21,11 @@ struct matrix_view;
 enum class diff_scheme;
 struct diff_options;
 struct diff_result;
+
+class vocabulary;
+class tokenizer;
+class stream_decoder;
+struct encode_workspace;
 
 namespace io {
 class file;

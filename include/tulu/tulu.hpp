@@ -7,11 +7,13 @@
 #include <tulu/checkpoint/stored_tensor.hpp>
 #include <tulu/core/cpu.hpp>
 #include <tulu/core/error.hpp>
+#include <tulu/core/executor.hpp>
 #include <tulu/diff/make_diff.hpp>
 #include <tulu/diff/options.hpp>
 #include <tulu/diff/recover.hpp>
 #include <tulu/diff/verify.hpp>
 #include <tulu/fwd.hpp>
+#include <tulu/generation/load_tokenizer.hpp>
 #include <tulu/kernel/elementwise.hpp>
 #include <tulu/scalar/bf16.hpp>
 #include <tulu/scalar/f16.hpp>
@@ -22,4 +24,6 @@
 #include <tulu/tensor/shape.hpp>
 #include <tulu/tensor/tensor.hpp>
 #include <tulu/tensor/tensor_view.hpp>
+#include <tulu/tokenizer/stream_decoder.hpp>
+#include <tulu/tokenizer/tokenizer.hpp>
 #include <tulu/version.hpp>

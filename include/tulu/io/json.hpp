@@ -141,7 +141,8 @@ template <class Value>
 }
 
 /// The JSON file at `path`, refused unread when it is longer than `max_bytes`.
-[[nodiscard]] inline json load_json(const std::filesystem::path& path, std::size_t max_bytes = 64'000'000) {
+[[nodiscard]] inline json load_json(const std::filesystem::path& path, std::size_t max_bytes = 64'000'000,
+                                    json_limits limits = {}) {
   const file source{path};
   const std::string name = path.string();
   if (source.size() > max_bytes)
@@ -149,7 +150,7 @@ template <class Value>
                          std::to_string(source.size()) + " bytes");
   const std::string text = read_head(source, source.size());
   if (const auto found = describe_stand_in(text)) throw mismatch_error(name, "", "JSON", *found);
-  return parse_json(text, name);
+  return parse_json(text, name, limits);
 }
 
 /// `value` for a message: scalars as they are, cut when long; the kind of the others.

@@ -1,0 +1,237 @@
+"""tokenize against the original tokenizers, where they are installed, on texts made here (support/corpora.py).
+
+TULU_PYTHON names interpreters to look for the libraries in, separated as in PATH, beside the one that runs this:
+sentencepiece for mode spm, transformers 4.30 for hf-legacy, transformers 4.40 for hf, tokenizers 0.19 for hf-fast. A
+mode without its library is skipped. TULU_TOKENIZER_MB is the size of the mixed texts for each mode, 4 by default; from
+100 on, nothing else is left out either. The first difference is reported with what is around it, and its text is kept.
+"""
+
+import itertools
+import os
+import random
+import sys
+import tempfile
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from support import corpora, small_models
+from support.programs import ProgramTest, main, program
+from support.tokenizer_files import (MODEL, Oracle, each_invalid_byte_replaced, find_oracle, make_fast, make_folder, pieces_of,
+                                     pythons, tokenize)  # fmt: skip
+
+MEGABYTES = float(os.environ.get("TULU_TOKENIZER_MB", "4"))
+THOROUGH = MEGABYTES >= 100
+SEED = int(os.environ.get("TULU_TOKENIZER_SEED", "1"))
+WANTED = {"spm": "sentencepiece ", "hf-legacy": "transformers 4.30.", "hf": "transformers 4.40.", "hf-fast": "tokenizers 0.19."}
+
+
+def ahead(function, items, count=4):
+    """(item, function(item)) in order, computed by two threads at most `count` items ahead."""
+    items = iter(items)
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [(item, pool.submit(function, item)) for item in itertools.islice(items, count)]
+        while waiting:
+            item, result = waiting.pop(0)
+            waiting.extend((more, pool.submit(function, more)) for more in itertools.islice(items, 1))
+            yield item, result.result()
+
+
+def first_difference(found, wanted):
+    """Where two lists of ids part, with the ids around."""
+    left, right = found.split(), wanted.split()
+    at = next((i for i, pair in enumerate(zip(left, right)) if pair[0] != pair[1]), min(len(left), len(right)))
+    around = slice(max(0, at - 5), at + 8)
+    return (f"at id {at} of {len(left)} found and {len(right)} wanted\n"
+            f"  found  {b' '.join(left[around]).decode()}\n  wanted {b' '.join(right[around]).decode()}")  # fmt: skip
+
+
+class Comparison:
+    """One model in one mode: the program against the oracle."""
+
+    def __init__(self, test, mode, model, oracle):
+        self.test, self.mode, self.model, self.oracle = test, mode, model, oracle
+        self.texts = self.bytes = 0
+
+    def program(self, data, *arguments):
+        return self.test.assert_done(tokenize(self.model, data, "--mode", self.mode, "--quiet", *arguments)).stdout
+
+    def differs(self, data):
+        return self.program(data).rstrip(b"\n") != self.oracle.encode(data)
+
+    def smaller(self, data, tries=60):
+        """A part of `data` that differs as well, found by leaving ends out."""
+        step = len(data) // 2
+        while step and tries:
+            for part in (data[step:], data[:-step]):
+                tries -= 1
+                if self.mode != "spm":
+                    part = part.decode("utf-8", "ignore").encode("utf-8")
+                if len(part) < len(data) and self.differs(part):
+                    data = part
+                    break
+            else:
+                step //= 2
+            step = min(step, len(data) // 2)
+        return data
+
+    def report(self, data, found, wanted):
+        with tempfile.NamedTemporaryFile(prefix="tulu-difference-", suffix=".txt", delete=False) as file:
+            file.write(data)
+        small = self.smaller(data)
+        return (f"{self.mode}, {self.model}: differs from {self.oracle.name} {first_difference(found, wanted)}\n"
+                f"text of {len(data)} bytes kept in {file.name}, a part that differs: {small[:400]!r}\n"
+                f"  found  {self.program(small)[:300]!r}\n  wanted {self.oracle.encode(small)[:300]!r}")  # fmt: skip
+
+    def encode(self, documents):
+        """The ids of every text, which have to be the oracle's; (text, ids) of each."""
+        documents = (item if isinstance(item, bytes) else item.encode("utf-8") for item in documents)
+        for data, found in ahead(self.program, documents):
+            found, wanted = found.rstrip(b"\n"), self.oracle.encode(data)
+            self.texts, self.bytes = self.texts + 1, self.bytes + len(data)
+            if found != wanted:
+                self.test.fail(self.report(data, found, wanted))
+            yield data, found
+
+    def check(self, documents):
+        for _ in self.encode(documents):
+            pass
+
+    def decode(self, lists):
+        """The text of lists of ids has to be the oracle's, which puts U+FFFD for what is not UTF-8."""
+        for ids, found in ahead(lambda ids: self.program(ids, "--decode"), lists):
+            wanted = self.oracle.decode(ids)
+            if self.mode == "hf-fast" and "\ufffd" in wanted.decode("utf-8"):
+                continue  # one U+FFFD for each byte of the whole run: what those bytes were cannot be told
+            if each_invalid_byte_replaced(found) != wanted:
+                self.test.fail(f"{self.mode}, {self.model}: ids {ids[:2000].decode()}\n  found  {found[:2000]!r}\n"
+                               f"  wanted {wanted[:2000]!r}")  # fmt: skip
+
+    def __str__(self):
+        return f"{self.mode}, {Path(self.model).name}: {self.texts} texts, {self.bytes / 1e6:.1f} MB as {self.oracle.name} has them"
+
+
+def random_ids(size, count, seed=SEED):
+    """Lists of ids: any, special ones and bytes more often than they would come."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        yield " ".join(str(rng.choice([rng.randrange(size), rng.randrange(3), rng.randrange(min(size, 300))]))
+                       for _ in range(rng.randrange(1, 400))).encode()  # fmt: skip
+
+
+class Live(ProgramTest):
+    def comparison(self, mode, make_model):
+        if not MODEL.exists():
+            self.skipTest(f"{MODEL} is not there")
+        model = make_model()
+        oracle, reason = find_oracle(mode, model, WANTED[mode])
+        if oracle is None:
+            self.skipTest(f"mode {mode}: {reason}")
+        self.addCleanup(oracle.close)
+        return Comparison(self, mode, model, oracle)
+
+    def scalars(self, comparison):
+        """Every Unicode scalar; one text in eight unless all are asked for or the oracle is fast."""
+        step = 1 if THOROUGH or comparison.mode == "spm" else 8
+        for between_letters in (False, True):
+            comparison.check(itertools.islice(corpora.scalar_lines(4096, between_letters), SEED % step, None, step))
+
+    def special(self, comparison):
+        """Whitespace, special strings, long runs."""
+        comparison.check(corpora.whitespace_runs())
+        step = 1 if THOROUGH else 5 if comparison.mode != "hf-fast" else 20
+        comparison.check(itertools.islice(corpora.special_strings(), 0, None, step))
+        comparison.check(corpora.long_runs(1_000_000 if THOROUGH or comparison.mode == "spm" else 100_000))
+
+    def run_all(self, comparison, valid=True):
+        self.scalars(comparison)
+        self.special(comparison)
+        kept, room = [], 300_000
+        for data, ids in comparison.encode(corpora.stream(int(MEGABYTES * 1e6), SEED, valid)):
+            if room > 0 and len(ids) < 20_000:
+                kept.append(ids)
+                room -= len(data)
+        comparison.decode(kept)
+        comparison.decode(random_ids(32000, 200 if THOROUGH else 20))
+        print(comparison, file=sys.stderr)
+
+    def test_spm(self):
+        comparison = self.comparison("spm", lambda: MODEL)
+        comparison.check(corpora.invalid_bytes())
+        self.run_all(comparison, valid=False)
+
+    def test_hf_legacy(self):
+        self.run_all(self.comparison("hf-legacy", lambda: make_folder(self.dir, "tulu")))
+
+    def test_hf(self):
+        self.run_all(self.comparison("hf", lambda: make_folder(self.dir, "tulu")))
+
+    def test_hf_fast(self):
+        self.run_all(self.comparison("hf-fast", lambda: make_fast(self.dir, "tulu")))
+
+    def test_other_folders(self):
+        """What save_pretrained has left for other special tokens, and by the other version."""
+        names = [("hf-legacy", name) for name in ("llama", "alpaca", "marked_old")]
+        names += [("hf", name) for name in ("llama", "alpaca", "tulu_new", "marked")]
+        names += [("hf-fast", name) for name in ("llama", "metaspace", "marked")]
+        for mode, name in names:
+            with self.subTest(mode, folder=name):
+                make = make_fast if mode == "hf-fast" else make_folder
+                comparison = self.comparison(mode, lambda: make(self.dir, name))
+                comparison.check(itertools.islice(corpora.special_strings(), 0, None, 1 if THOROUGH else 50))
+                comparison.check(corpora.stream(int(MEGABYTES * 2e4), SEED + 1, valid=True))
+
+    def test_round_trip(self):
+        """decode(encode(x)) is x, for valid UTF-8 without U+2581; no library is needed."""
+        if not MODEL.exists():
+            self.skipTest(f"{MODEL} is not there")
+
+        def back(data):
+            ids = self.assert_done(tokenize(MODEL, data)).stdout
+            return self.assert_done(tokenize(MODEL, ids, "--decode")).stdout
+
+        texts = itertools.chain(corpora.scalar_lines(65536), corpora.scalar_lines(65536, True), corpora.long_runs(1_000_000),
+                                corpora.stream(int(MEGABYTES * 1e6), SEED + 2, valid=True))  # fmt: skip
+        clean = ((text if isinstance(text, str) else text.decode("utf-8")).replace("\u2581", "").encode("utf-8") for text in texts)
+        for data, found in ahead(back, clean):
+            if found != data:
+                at = next((i for i, pair in enumerate(zip(found, data)) if pair[0] != pair[1]), min(len(found), len(data)))
+                self.fail(f"at byte {at} of {len(data)}: {found[at - 20 : at + 20]!r}, not {data[at - 20 : at + 20]!r}")
+
+    def test_small_models(self):
+        """Every way a SentencePiece model can differ, trained on the spot."""
+        trainer = next((python for python in pythons() if self.has_sentencepiece(python)), None)
+        if trainer is None:
+            self.skipTest(f"sentencepiece cannot be imported by {', '.join(pythons())}")
+        for name in small_models.MODELS:
+            with self.subTest(model=name):
+                model = small_models.train(trainer, name, self.dir / f"{name}.model")
+                comparison = Comparison(self, "spm", model, Oracle(trainer, "spm", model))
+                self.addCleanup(comparison.oracle.close)
+                comparison.check(corpora.whitespace_runs() if THOROUGH else itertools.islice(corpora.whitespace_runs(), 0, None, 9))
+                comparison.check(itertools.islice(corpora.invalid_bytes(), 0, None, 1 if THOROUGH else 9))
+                step = 1 if THOROUGH else 8 if "normalization_rule_name" in small_models.MODELS[name] else 2
+                comparison.check(itertools.islice(corpora.scalar_lines(4096, True), SEED % step, None, step))
+                comparison.check(corpora.long_runs(20_000))
+                comparison.check(corpora.stream(int(MEGABYTES * 2e5), SEED + 3))
+                comparison.decode(random_ids(len(pieces_of(model)), 10))
+                print(comparison, file=sys.stderr)
+
+    def has_sentencepiece(self, python):
+        try:
+            Oracle(python, "spm", MODEL if MODEL.exists() else self.any_model()).close()
+        except (OSError, RuntimeError):
+            return False
+        return True
+
+    @staticmethod
+    def any_model():
+        from support.tokenizer_files import DATA
+
+        return DATA / "models" / "bpe_bytes.model"
+
+
+if __name__ == "__main__":
+    if not Path(program("tokenize")).exists():
+        sys.exit(f"{program('tokenize')} has not been built: set TULU_BUILD_DIR to the build folder")
+    main()

@@ -1,0 +1,111 @@
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/proto_builder.hpp"
+#include "support/unigram_goldens.hpp"
+#include <tulu/tokenizer/sentencepiece_pipeline.hpp>
+
+namespace {
+
+using tulu::token_id;
+using tulu::detail::sentencepiece_pipeline;
+
+std::vector<token_id> encoded(const sentencepiece_pipeline& tested, std::string_view text,
+                              tulu::encode_workspace& workspace, bool at_start = true) {
+  std::vector<token_id> ids(20 * text.size() + 20);
+  tulu::token_sink sink{ids};
+  tested.encode(text, at_start, sink, workspace);
+  ids.resize(sink.count());
+  return ids;
+}
+
+std::string decoded(const sentencepiece_pipeline& tested, const std::vector<token_id>& ids) {
+  std::string text;
+  tested.decode(ids, text);
+  return text;
+}
+
+sentencepiece_pipeline llama(const std::vector<std::string>& texts, tulu::test::proto_settings settings = {}) {
+  const std::string proto = tulu::test::llama_proto(texts, std::move(settings));
+  return sentencepiece_pipeline{tulu::read_sentencepiece_model(tulu::test::bytes_of(proto), "model")};
+}
+
+const std::string blank{tulu::space_symbol};
+
+}  // namespace
+
+TEST_CASE("sentencepiece_pipeline: the ids of SentencePiece for trained models of every kind") {
+  const auto texts = tulu::test::unigram_goldens::texts();
+  for (const std::string name : {"across_words",
+                                 "bpe",
+                                 "bpe_keep_user",
+                                 "bpe_unused",
+                                 "bpe_rules_user",
+                                 "bpe_rules_suffix",
+                                 "identity",
+                                 "identity_keep",
+                                 "identity_keep_user",
+                                 "identity_no_prefix",
+                                 "identity_suffix_keep",
+                                 "identity_user",
+                                 "nfkc_cf",
+                                 "nmt_nfkc",
+                                 "rules",
+                                 "rules_keep_user",
+                                 "rules_no_escape",
+                                 "rules_no_prefix_user",
+                                 "rules_suffix",
+                                 "unused"}) {
+    const sentencepiece_pipeline tested{tulu::test::unigram_goldens::model(name)};
+    const auto ids = tulu::test::unigram_goldens::ids(name);
+    REQUIRE(ids.size() == texts.size());
+    tulu::encode_workspace workspace;
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      CAPTURE(name);
+      CAPTURE(texts[i]);
+      CHECK(encoded(tested, texts[i], workspace) == ids[i]);
+    }
+  }
+}
+
+TEST_CASE("sentencepiece_pipeline: a text goes on after other text without a dummy prefix") {
+  const auto tested = llama({blank, "a", "b", blank + "a"});
+  tulu::encode_workspace workspace;
+  CHECK(encoded(tested, "a", workspace) == std::vector<token_id>{262});
+  CHECK(encoded(tested, "a", workspace, false) == std::vector<token_id>{260});
+  CHECK(encoded(tested, "", workspace).empty());
+}
+
+TEST_CASE("sentencepiece_pipeline: decoding takes the dummy prefix off, leaves control pieces out, and gives bytes") {
+  const auto tested = llama({blank, "a", "b", blank + "a"});
+  CHECK(decoded(tested, {}).empty());
+  CHECK(decoded(tested, {262, 262}) == "a a");
+  CHECK(decoded(tested, {1, 2, 262}) == "a");
+  CHECK(decoded(tested, {259, 259, 260}) == " a");
+  CHECK(decoded(tested, {260, 262}) == "a a");
+  CHECK(decoded(tested, {0, 262}) == " \xE2\x81\x87  a");
+  CHECK(decoded(tested, {3 + 0xC3, 3 + 0xA9}) == "\xC3\xA9");
+  CHECK(decoded(tested, {3 + 0xFF, 262}) == "\xFF a");
+}
+
+TEST_CASE("sentencepiece_pipeline: decode(encode(x)) is x for valid UTF-8 without U+2581") {
+  const auto tested = llama({blank, "a", "b", blank + blank, blank + "a", "ab", "\xC3\xA9", "a\xC3\xA9"});
+  tulu::encode_workspace workspace;
+  for (const std::string& text : tulu::test::unigram_goldens::texts()) {
+    if (tulu::replace_invalid_utf8(text) != text || text.find(blank) != std::string::npos) continue;
+    CHECK(decoded(tested, encoded(tested, text, workspace)) == text);
+  }
+}
+
+TEST_CASE("sentencepiece_pipeline: without a dummy prefix decoding keeps the first blank") {
+  tulu::test::proto_settings settings;
+  settings.normalizer = tulu::test::proto_normalizer{};
+  settings.normalizer->add_dummy_prefix = false;
+  const auto tested = llama({blank, "a", blank + "a"}, settings);
+  CHECK_FALSE(tested.has_dummy_prefix());
+  CHECK(decoded(tested, {261, 261}) == " a a");
+}
