@@ -2,13 +2,15 @@
 
 TULU_PYTHON names interpreters to look for the libraries in, separated as in PATH, beside the one that runs this:
 sentencepiece for mode spm, transformers 4.30 for hf-legacy, transformers 4.40 for hf, tokenizers 0.19 for hf-fast. A
-mode without its library is skipped. TULU_TOKENIZER_MB is the size of the mixed texts for each mode, 4 by default; from
-100 on, nothing else is left out either. The first difference is reported with what is around it, and its text is kept.
+mode without its library is skipped. TULU_TOKENIZER_MB is the size of the mixed texts for each mode, 2 by default, with a
+part of the other texts; from 100 on, nothing of those is left out. TULU_TOKENIZER_SEED gives other texts. The first
+difference is reported with what is around it, and its text is kept.
 """
 
 import itertools
 import os
 import random
+import re
 import sys
 import tempfile
 import unittest
@@ -20,7 +22,7 @@ from support.programs import ProgramTest, main, program
 from support.tokenizer_files import (MODEL, Oracle, each_invalid_byte_replaced, find_oracle, make_fast, make_folder, pieces_of,
                                      pythons, tokenize)  # fmt: skip
 
-MEGABYTES = float(os.environ.get("TULU_TOKENIZER_MB", "4"))
+MEGABYTES = float(os.environ.get("TULU_TOKENIZER_MB", "2"))
 THOROUGH = MEGABYTES >= 100
 SEED = int(os.environ.get("TULU_TOKENIZER_SEED", "1"))
 WANTED = {"spm": "sentencepiece ", "hf-legacy": "transformers 4.30.", "hf": "transformers 4.40.", "hf-fast": "tokenizers 0.19."}
@@ -37,10 +39,14 @@ def ahead(function, items, count=4):
             yield item, result.result()
 
 
+def first_difference_at(left, right):
+    return next((i for i, pair in enumerate(zip(left, right)) if pair[0] != pair[1]), min(len(left), len(right)))
+
+
 def first_difference(found, wanted):
     """Where two lists of ids part, with the ids around."""
     left, right = found.split(), wanted.split()
-    at = next((i for i, pair in enumerate(zip(left, right)) if pair[0] != pair[1]), min(len(left), len(right)))
+    at = first_difference_at(left, right)
     around = slice(max(0, at - 5), at + 8)
     return (f"at id {at} of {len(left)} found and {len(right)} wanted\n"
             f"  found  {b' '.join(left[around]).decode()}\n  wanted {b' '.join(right[around]).decode()}")  # fmt: skip
@@ -103,20 +109,33 @@ class Comparison:
             wanted = self.oracle.decode(ids)
             if self.mode == "hf-fast" and "\ufffd" in wanted.decode("utf-8"):
                 continue  # one U+FFFD for each byte of the whole run: what those bytes were cannot be told
-            if each_invalid_byte_replaced(found) != wanted:
-                self.test.fail(f"{self.mode}, {self.model}: ids {ids[:2000].decode()}\n  found  {found[:2000]!r}\n"
-                               f"  wanted {wanted[:2000]!r}")  # fmt: skip
+            found = each_invalid_byte_replaced(found)
+            if found != wanted:
+                at = first_difference_at(found, wanted)
+                around = slice(max(0, at - 30), at + 30)
+                self.test.fail(f"{self.mode}, {self.model}: at byte {at} of the text of {ids[:3000].decode()}\n"
+                               f"  found  {found[around]!r}\n  wanted {wanted[around]!r}")  # fmt: skip
 
     def __str__(self):
-        return f"{self.mode}, {Path(self.model).name}: {self.texts} texts, {self.bytes / 1e6:.1f} MB as {self.oracle.name} has them"
+        size = f"{self.texts} texts, {self.bytes / 1e6:.1f} MB"
+        return f"{self.mode}, {Path(self.model).name}: {size} as {self.oracle.name} has them"
 
 
-def random_ids(size, count, seed=SEED):
-    """Lists of ids: any, special ones and bytes more often than they would come."""
+def random_ids(model, count, seed=SEED):
+    """Lists of ids: any, special ones and bytes more often than they would come.
+
+    None without text comes after a byte: to SentencePiece it ends a character that tulu's bytes go on with.
+    """
+    texts = [text for text, _ in pieces_of(model)]
+    is_byte = [re.fullmatch("<0x[0-9A-F]{2}>", text) is not None for text in texts]
     rng = random.Random(seed)
     for _ in range(count):
-        yield " ".join(str(rng.choice([rng.randrange(size), rng.randrange(3), rng.randrange(min(size, 300))]))
-                       for _ in range(rng.randrange(1, 400))).encode()  # fmt: skip
+        ids = []
+        for _ in range(rng.randrange(1, 400)):
+            number = rng.choice([rng.randrange(len(texts)), rng.randrange(3), rng.randrange(min(len(texts), 300))])
+            if not (ids and is_byte[ids[-1]] and texts[number] in ("<s>", "</s>", "<ctl>")):
+                ids.append(number)
+        yield " ".join(map(str, ids)).encode()
 
 
 class Live(ProgramTest):
@@ -130,34 +149,33 @@ class Live(ProgramTest):
         self.addCleanup(oracle.close)
         return Comparison(self, mode, model, oracle)
 
-    def scalars(self, comparison):
-        """Every Unicode scalar; one text in eight unless all are asked for or the oracle is fast."""
-        step = 1 if THOROUGH or comparison.mode == "spm" else 8
-        for between_letters in (False, True):
-            comparison.check(itertools.islice(corpora.scalar_lines(4096, between_letters), SEED % step, None, step))
+    def part(self, comparison, texts, of_spm, of_others):
+        """One in so many `texts`, or all of them."""
+        step = 1 if THOROUGH else of_spm if comparison.mode == "spm" else of_others
+        return itertools.islice(texts, SEED % step, None, step)
 
-    def special(self, comparison):
-        """Whitespace, special strings, long runs."""
-        comparison.check(corpora.whitespace_runs())
-        step = 1 if THOROUGH else 5 if comparison.mode != "hf-fast" else 20
-        comparison.check(itertools.islice(corpora.special_strings(), 0, None, step))
-        comparison.check(corpora.long_runs(1_000_000 if THOROUGH or comparison.mode == "spm" else 100_000))
+    def all_but_mixed(self, comparison):
+        """Every Unicode scalar, whitespace, special strings, long runs."""
+        comparison.check(self.part(comparison, corpora.scalar_lines(), 2, 20))
+        comparison.check(self.part(comparison, corpora.scalar_lines(between_letters=True), 2, 20))
+        comparison.check(self.part(comparison, corpora.whitespace_runs(), 2, 10))
+        comparison.check(self.part(comparison, corpora.special_strings(), 10, 20))
+        comparison.check(corpora.long_runs(1_000_000 if THOROUGH else 200_000 if comparison.mode == "spm" else 20_000))
 
     def run_all(self, comparison, valid=True):
-        self.scalars(comparison)
-        self.special(comparison)
+        self.all_but_mixed(comparison)
         kept, room = [], 300_000
         for data, ids in comparison.encode(corpora.stream(int(MEGABYTES * 1e6), SEED, valid)):
             if room > 0 and len(ids) < 20_000:
                 kept.append(ids)
                 room -= len(data)
         comparison.decode(kept)
-        comparison.decode(random_ids(32000, 200 if THOROUGH else 20))
+        comparison.decode(random_ids(MODEL, 200 if THOROUGH else 20))
         print(comparison, file=sys.stderr)
 
     def test_spm(self):
         comparison = self.comparison("spm", lambda: MODEL)
-        comparison.check(corpora.invalid_bytes())
+        comparison.check(self.part(comparison, corpora.invalid_bytes(), 4, 4))
         self.run_all(comparison, valid=False)
 
     def test_hf_legacy(self):
@@ -178,7 +196,7 @@ class Live(ProgramTest):
             with self.subTest(mode, folder=name):
                 make = make_fast if mode == "hf-fast" else make_folder
                 comparison = self.comparison(mode, lambda: make(self.dir, name))
-                comparison.check(itertools.islice(corpora.special_strings(), 0, None, 1 if THOROUGH else 50))
+                comparison.check(self.part(comparison, corpora.special_strings(), 50, 80))
                 comparison.check(corpora.stream(int(MEGABYTES * 2e4), SEED + 1, valid=True))
 
     def test_round_trip(self):
@@ -190,13 +208,15 @@ class Live(ProgramTest):
             ids = self.assert_done(tokenize(MODEL, data)).stdout
             return self.assert_done(tokenize(MODEL, ids, "--decode")).stdout
 
-        texts = itertools.chain(corpora.scalar_lines(65536), corpora.scalar_lines(65536, True), corpora.long_runs(1_000_000),
+        texts = itertools.chain(corpora.scalar_lines(65536), corpora.scalar_lines(65536, True), corpora.long_runs(1_000_000 if THOROUGH else 100_000),
                                 corpora.stream(int(MEGABYTES * 1e6), SEED + 2, valid=True))  # fmt: skip
-        clean = ((text if isinstance(text, str) else text.decode("utf-8")).replace("\u2581", "").encode("utf-8") for text in texts)
+        datas = (text.encode("utf-8") if isinstance(text, str) else text for text in texts)
+        clean = (data.replace("\u2581".encode(), b"") for data in datas)
         for data, found in ahead(back, clean):
             if found != data:
-                at = next((i for i, pair in enumerate(zip(found, data)) if pair[0] != pair[1]), min(len(found), len(data)))
-                self.fail(f"at byte {at} of {len(data)}: {found[at - 20 : at + 20]!r}, not {data[at - 20 : at + 20]!r}")
+                at = first_difference_at(found, data)
+                around = slice(max(0, at - 20), at + 20)
+                self.fail(f"at byte {at} of {len(data)}: {found[around]!r}, not {data[around]!r}")
 
     def test_small_models(self):
         """Every way a SentencePiece model can differ, trained on the spot."""
@@ -208,13 +228,12 @@ class Live(ProgramTest):
                 model = small_models.train(trainer, name, self.dir / f"{name}.model")
                 comparison = Comparison(self, "spm", model, Oracle(trainer, "spm", model))
                 self.addCleanup(comparison.oracle.close)
-                comparison.check(corpora.whitespace_runs() if THOROUGH else itertools.islice(corpora.whitespace_runs(), 0, None, 9))
-                comparison.check(itertools.islice(corpora.invalid_bytes(), 0, None, 1 if THOROUGH else 9))
-                step = 1 if THOROUGH else 8 if "normalization_rule_name" in small_models.MODELS[name] else 2
-                comparison.check(itertools.islice(corpora.scalar_lines(4096, True), SEED % step, None, step))
+                comparison.check(self.part(comparison, corpora.whitespace_runs(), 20, 20))
+                comparison.check(self.part(comparison, corpora.invalid_bytes(), 20, 20))
+                comparison.check(self.part(comparison, corpora.scalar_lines(between_letters=True), 16, 16))
                 comparison.check(corpora.long_runs(20_000))
                 comparison.check(corpora.stream(int(MEGABYTES * 2e5), SEED + 3))
-                comparison.decode(random_ids(len(pieces_of(model)), 10))
+                comparison.decode(random_ids(model, 10))
                 print(comparison, file=sys.stderr)
 
     def has_sentencepiece(self, python):

@@ -53,7 +53,7 @@ class bpe {
   [[nodiscard]] std::optional<token_id> piece(std::string_view symbol) const {
     std::string spelled;
     put_right(symbol, false, spelled);
-    return merges_.piece_of(spelled, {0, static_cast<std::uint32_t>(spelled.size()), text_index::none});
+    return merges_.piece_of(spelled);
   }
 
   /// The ids of `text`, any bytes, after a blank if `space_first`. An empty text has none.
@@ -67,6 +67,7 @@ class bpe {
     run state{out, workspace};
     if constexpr (requires { merges_.any_unused(); })
       if (merges_.any_unused()) return encode_with_unused(text, space_first, state);
+    if (!options_.byte_fallback && !options_.unk_id) return encode_known(text, space_first, state);
     if (space_first) {
       const std::size_t length = find_cut(text, U' ').length;
       put_right(text.substr(0, length), true, workspace.chunk);
@@ -121,6 +122,18 @@ class bpe {
     return {first.length + rest.length, rest.clean && first.valid && !escaped};
   }
 
+  /// Where an unknown character becomes nothing, what stands on its two sides may merge.
+  void encode_known(std::string_view text, bool space_first, run& state) const {
+    std::string spelled;
+    put_right(text, space_first, spelled);
+    std::string known;
+    for (std::string_view rest = spelled; !rest.empty();) {
+      const std::string_view character = rest.substr(0, read_utf8(rest).length);
+      if (merges_.piece_of(character)) known.append(character);
+      rest.remove_prefix(character.size());
+    }
+    encode_part(known, state);
+  }
   void encode_with_unused(std::string_view text, bool space_first, run& state) const {
     put_right(text, space_first, state.workspace.chunk);
     unused_pieces whole{merges_};

@@ -18,12 +18,13 @@ class char_pairs {
  public:
   /// All neighbours within `piece`, which is UTF-8.
   void add_all(std::string_view piece) {
-    if (piece.empty()) return;
-    utf8_char left = read_utf8(piece);
-    for (piece.remove_prefix(left.length); !piece.empty(); piece.remove_prefix(left.length)) {
-      const utf8_char right = read_utf8(piece);
-      add(left.code, right.code);
-      left = right;
+    char32_t before = 0;
+    for (std::size_t at = 0, length = 0; at < piece.size(); at += length) {
+      const auto byte = static_cast<unsigned char>(piece[at]);
+      const utf8_char next = byte < 0x80 ? utf8_char{byte, 1, true} : read_utf8(piece.substr(at));
+      if (at > 0) add(before, next.code);
+      before = next.code;
+      length = next.length;
     }
   }
   /// From now on every pair is said to join.

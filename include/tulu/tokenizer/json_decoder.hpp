@@ -86,20 +86,6 @@ class json_decoder {
     out.append(texts_, piece.begin, piece.size);
   }
 
-  /// Whether a blank at the start of a text is left out.
-  [[nodiscard]] bool drops_first_blank() const noexcept {
-    if (!steps_) return false;
-    bool fused = false;
-    for (const json_step::decoder& step : *steps_) {
-      fused = fused || std::holds_alternative<json_step::fuse>(step);
-      const auto* const strip = std::get_if<json_step::strip>(&step);
-      if (strip != nullptr && fused && strip->content == " " && strip->start > 0) return true;
-      const auto* const metaspace = std::get_if<json_step::metaspace>(&step);
-      if (metaspace != nullptr && metaspace->scheme != json_step::prepend_scheme::never) return true;
-    }
-    return false;
-  }
-
  private:
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
 

@@ -104,16 +104,6 @@ class json_pipeline final : public pipeline {
     if (!special_[id]) decoder_.decode_piece(id, out);
   }
 
-  [[nodiscard]] bool has_dummy_prefix() const noexcept override {
-    bool prefix = false;
-    for (const auto& step : normalizers_) prefix = prefix || std::holds_alternative<json_step::prepend>(step);
-    for (const auto& step : pre_tokenizers_) {
-      const auto* const metaspace = std::get_if<json_step::metaspace>(&step);
-      prefix = prefix || (metaspace != nullptr && metaspace->scheme != json_step::prepend_scheme::never);
-    }
-    return prefix && decoder_.drops_first_blank();
-  }
-
  private:
   /// Where a part between added tokens stands: at the start of a text, at the start of one that goes on after other
   /// text, or after a token.

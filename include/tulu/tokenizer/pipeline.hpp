@@ -31,9 +31,6 @@ class pipeline {
   /// Appends what `id`, below the size of the vocabulary, stands for in the middle of a text, as bytes: nothing for
   /// control and special tokens. For text that is decoded id by id.
   virtual void decode_piece(token_id id, std::string& out) const = 0;
-
-  /// Whether encoding puts a blank before a text, which decoding its ids takes off again.
-  [[nodiscard]] virtual bool has_dummy_prefix() const noexcept = 0;
 };
 
 }  // namespace tulu::detail

@@ -67,6 +67,13 @@ class rank_merges {
     return symbol.id;
   }
 
+  /// The piece with this text, if any.
+  [[nodiscard]] std::optional<token_id> piece_of(std::string_view text) const noexcept {
+    const token_id id = pieces_.find(text);
+    if (id == text_index::none) return std::nullopt;
+    return id;
+  }
+
   /// Calls visit(text, id) for the characters that have a piece of their own.
   template <class Visit>
   void for_each_character(Visit&& visit) const {

@@ -66,7 +66,6 @@ class sentencepiece_pipeline final : public pipeline {
     out.replace(begin, std::string::npos, text);
   }
   void decode_piece(token_id id, std::string& out) const override { out.append(surfaces_[id]); }
-  [[nodiscard]] bool has_dummy_prefix() const noexcept override { return dummy_prefix_; }
 
  private:
   using model_variant = std::variant<bpe<text_merges>, unigram>;

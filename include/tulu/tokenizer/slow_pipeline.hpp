@@ -42,7 +42,6 @@ class hf_legacy_pipeline final : public slow_pipeline {
       }
     }
   }
-  [[nodiscard]] bool has_dummy_prefix() const noexcept override { return sentencepiece().has_dummy_prefix(); }
 
  private:
   void strip(std::span<std::string_view> parts) const noexcept {
@@ -106,7 +105,6 @@ class hf_pipeline final : public slow_pipeline {
                       ids.size() == encoded(false).size();
     for (std::size_t i = drop ? 1 : 0; i < ids.size(); ++i) out.push(ids[i]);
   }
-  [[nodiscard]] bool has_dummy_prefix() const noexcept override { return prefix_; }
 
  private:
   /// Whether `id` is a special token that SentencePiece may give, as one of its pieces.

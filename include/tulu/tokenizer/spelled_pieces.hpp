@@ -11,18 +11,23 @@
 namespace tulu::detail {
 
 [[nodiscard]] inline bool is_one_character(std::string_view text) noexcept {
-  return !text.empty() && read_utf8(text).length == text.size();
+  return !text.empty() && text.size() <= 4 && read_utf8(text).length == text.size();
 }
 
 /// Appends `piece` to a string or a vector of characters, with a blank for each U+2581.
 template <class Text>
 void append_with_blanks(Text& out, std::string_view piece) {
   for (;;) {
-    const std::size_t at = std::min(piece.find(space_symbol), piece.size());
+    const bool blank = piece.starts_with(space_symbol);
+    if (blank) {
+      out.push_back(' ');
+      piece.remove_prefix(space_symbol.size());
+    }
+    // The byte that U+2581 starts with is rare beyond the first character of a piece.
+    const std::size_t at = std::min(piece.find(space_symbol[0], blank ? 0 : 1), piece.size());
     out.insert(out.end(), piece.begin(), piece.begin() + at);
-    if (at == piece.size()) return;
-    out.push_back(' ');
-    piece.remove_prefix(at + space_symbol.size());
+    piece.remove_prefix(at);
+    if (piece.empty()) return;
   }
 }
 
@@ -33,6 +38,7 @@ class spelled_pieces {
  public:
   spelled_pieces(const vocabulary& pieces, bool escape_spaces) {
     ends_.reserve(pieces.size());
+    text_.reserve(pieces.text_bytes());
     for (token_id id = 0; id < pieces.size(); ++id) {
       append(pieces.text(id), escape_spaces);
       ends_.push_back(text_.size());

@@ -70,6 +70,11 @@ class text_merges {
   [[nodiscard]] bool is_unused(token_id id) const noexcept { return unused_[id]; }
   [[nodiscard]] bool any_unused() const noexcept { return any_unused_; }
 
+  /// The piece with this text, if any.
+  [[nodiscard]] std::optional<token_id> piece_of(std::string_view text) const noexcept {
+    return piece_of(text, {0, static_cast<std::uint32_t>(text.size()), text_index::none});
+  }
+
   /// Calls visit(text, id) for the characters that have a piece of their own.
   template <class Visit>
   void for_each_character(Visit&& visit) const {

@@ -111,8 +111,6 @@ class tokenizer {
     check({&id, 1});
     pipeline_->decode_piece(id, out);
   }
-  /// Whether `encode` puts a blank before a text, which `decode` takes off again.
-  [[nodiscard]] bool has_dummy_prefix() const noexcept { return pipeline_->has_dummy_prefix(); }
 
  private:
   void check(std::span<const token_id> ids) const {

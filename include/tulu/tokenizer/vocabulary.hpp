@@ -37,8 +37,10 @@ class vocabulary {
   }
 
   [[nodiscard]] std::size_t size() const noexcept { return pieces_.size(); }
+  /// The size of all texts together.
+  [[nodiscard]] std::size_t text_bytes() const noexcept { return texts_.size(); }
   [[nodiscard]] std::string_view text(token_id id) const noexcept {
-    return std::string_view{texts_}.substr(pieces_[id].begin, pieces_[id].length);
+    return {texts_.data() + pieces_[id].begin, pieces_[id].length};
   }
   [[nodiscard]] float score(token_id id) const noexcept { return pieces_[id].score; }
   [[nodiscard]] piece_kind kind(token_id id) const noexcept { return pieces_[id].kind; }

@@ -103,8 +103,8 @@ def variants(base):
     yield "bare", {**none, "decoder": None, "model.ignore_merges": True}
     yield "tokens", {"added_tokens": tokens}
     yield "normalized_tokens", {"added_tokens": normalized}
-    yield "normalized_blanks", {"added_tokens": base["added_tokens"] + [added(size, "▁", normalized=True),
-                                                                       added(size + 1, "the ", normalized=True)]}
+    yield "normalized_blanks", {"added_tokens": base["added_tokens"] + [
+        added(base["model"]["vocab"]["▁"], "▁", normalized=True), added(size, "the ", normalized=True)]}
     yield "replacements", {"normalizer": sequence("normalizers", replace("''", '"'), replace("e", "ee"),
                                                   replace("x", ""), {"type": "Prepend", "prepend": "a b"}),
                            "decoder": sequence("decoders", replace("▁", "-"), {"type": "Strip", "content": "-",

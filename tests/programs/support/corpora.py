@@ -87,7 +87,8 @@ def code():
 def prose():
     """English paragraphs, shuffled: the language reference, docstrings and licences."""
     root = Path(sysconfig.get_paths()["stdlib"])
-    texts = [path.read_text(encoding="utf-8", errors="ignore") for path in sorted(Path("/usr/share/common-licenses").glob("*"))]  # fmt: skip
+    licences = sorted(Path("/usr/share/common-licenses").glob("*"))
+    texts = [path.read_text(encoding="utf-8", errors="ignore") for path in licences]
     topics = root / "pydoc_data" / "topics.py"
     if topics.exists():
         texts.extend(ast.literal_eval(ast.parse(topics.read_text(encoding="utf-8")).body[0].value).values())
