@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -20,7 +21,9 @@ namespace tulu::detail {
 class surfaces {
  public:
   surfaces(const vocabulary& pieces, std::string_view unk_surface) {
-    entries_.reserve(pieces.size());
+    starts_.reserve(pieces.size());
+    lengths_.reserve(pieces.size());
+    is_text_.reserve(pieces.size());
     std::string spelled;
     for (token_id id = 0; id < pieces.size(); ++id) {
       const piece_kind kind = pieces.kind(id);
@@ -32,54 +35,67 @@ class surfaces {
       } else if (kind != piece_kind::control) {
         append_with_blanks(spelled, pieces.text(id));
       }
-      add(spelled, kind != piece_kind::unknown && kind != piece_kind::byte && kind != piece_kind::control);
+      add(spelled);
+      is_text_.push_back(kind != piece_kind::unknown && kind != piece_kind::byte && kind != piece_kind::control);
     }
   }
 
   [[nodiscard]] std::string_view operator[](token_id id) const noexcept {
-    const entry& own = entries_[id];
-    return {own.length > own.start.size() ? texts_.data() + own.begin : own.start.data(), own.length};
+    if (lengths_[id] <= short_length) return {starts_[id].data(), lengths_[id]};
+    const long_text own = std::bit_cast<long_text>(starts_[id]);
+    return std::string_view{texts_}.substr(own.begin, own.length);
   }
   /// Whether `id` is a piece of text, in which U+2581 stands for a blank.
-  [[nodiscard]] bool is_text(token_id id) const noexcept { return entries_[id].text; }
+  [[nodiscard]] bool is_text(token_id id) const noexcept { return is_text_[id]; }
 
   /// Appends what `ids` stand for.
   void append(std::span<const token_id> ids, std::string& out) const {
-    std::size_t length = 0;
-    for (const token_id id : ids) length += entries_[id].length;
+    // In locals, because a store of characters may change members as far as the compiler knows.
+    const start* const starts = starts_.data();
+    const std::uint8_t* const lengths = lengths_.data();
+    std::size_t total = 0;
+    for (const token_id id : ids) total += lengths[id] <= short_length ? lengths[id] : (*this)[id].size();
     const std::size_t begin = out.size();
-    out.resize(begin + length);
+    out.resize(begin + total);
     char* at = out.data() + begin;
-    const char* const end = at + length;
+    const char* const end = at + total;
     for (const token_id id : ids) {
-      const entry& own = entries_[id];
-      if (own.length <= own.start.size() && static_cast<std::size_t>(end - at) >= own.start.size()) {
-        std::memcpy(at, own.start.data(), own.start.size());  // what is beyond its length is overwritten by the next
+      const std::size_t length = lengths[id];
+      if (length <= short_length && static_cast<std::size_t>(end - at) >= short_length) {
+        std::memcpy(at, starts[id].data(), short_length);  // what is beyond its length is overwritten by the next
+        at += length;
       } else {
         const std::string_view text = (*this)[id];
-        std::copy(text.begin(), text.end(), at);
+        at = std::copy(text.begin(), text.end(), at);
       }
-      at += own.length;
     }
   }
 
  private:
-  struct entry {
-    std::array<char, 16> start;  ///< the whole text when it is no longer than this
-    std::uint32_t begin;         ///< of a longer one, in `texts_`
-    std::uint32_t length;
-    bool text;
+  static constexpr std::size_t short_length = 16;
+  using start = std::array<char, short_length>;
+
+  /// Where a text longer than `short_length` is in `texts_`.
+  struct long_text {
+    std::uint64_t begin, length;
   };
 
-  void add(std::string_view text, bool is_text) {
-    entry own{{}, static_cast<std::uint32_t>(texts_.size()), static_cast<std::uint32_t>(text.size()), is_text};
-    std::copy_n(text.begin(), std::min(text.size(), own.start.size()), own.start.begin());
-    if (text.size() > own.start.size()) texts_.append(text);
-    entries_.push_back(own);
+  void add(std::string_view text) {
+    start own{};
+    if (text.size() <= short_length) {
+      std::copy(text.begin(), text.end(), own.begin());
+    } else {
+      own = std::bit_cast<start>(long_text{texts_.size(), text.size()});
+      texts_.append(text);
+    }
+    starts_.push_back(own);
+    lengths_.push_back(static_cast<std::uint8_t>(std::min(text.size(), short_length + 1)));
   }
 
+  std::vector<start> starts_;  ///< the texts, or the place of a longer one
+  std::vector<std::uint8_t> lengths_;
+  std::vector<bool> is_text_;
   std::string texts_;
-  std::vector<entry> entries_;
 };
 
 }  // namespace tulu::detail

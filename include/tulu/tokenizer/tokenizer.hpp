@@ -114,10 +114,12 @@ class tokenizer {
 
  private:
   void check(std::span<const token_id> ids) const {
-    for (const token_id id : ids)
-      if (id >= size())
-        throw mismatch_error(name_, "id " + std::to_string(id), "an id below " + std::to_string(size()),
-                             "one out of range");
+    token_id largest = 0;
+    for (const token_id id : ids) largest = std::max(largest, id);
+    if (ids.empty() || largest < size()) return;
+    const token_id first = *std::find_if(ids.begin(), ids.end(), [this](token_id id) { return id >= size(); });
+    throw mismatch_error(name_, "id " + std::to_string(first), "an id below " + std::to_string(size()),
+                         "one out of range");
   }
   [[nodiscard]] token_id required(std::optional<token_id> id, std::string_view what) const {
     if (!id) throw mismatch_error(name_, "", std::string{what} + " token", "a tokenizer without one");

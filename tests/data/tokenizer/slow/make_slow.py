@@ -30,19 +30,16 @@ CORPUS = [
 
 
 def train():
-    common = dict(vocab_size=420, num_threads=1, character_coverage=1.0, minloglevel=2)
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as corpus:
-        corpus.write("\n".join(CORPUS))
-        corpus.flush()
-        sentencepiece.SentencePieceTrainer.train(
-            input=corpus.name, model_prefix=HERE + "/llama", model_type="bpe", byte_fallback=True, split_digits=True,
-            normalization_rule_name="identity", remove_extra_whitespaces=False,
-            allow_whitespace_only_pieces=True, **common)
-        sentencepiece.SentencePieceTrainer.train(
-            input=corpus.name, model_prefix=HERE + "/spaces", model_type="unigram", byte_fallback=False,
-            normalization_rule_name="identity", remove_extra_whitespaces=True, **{**common, "vocab_size": 100})
-    for name in ("llama", "spaces"):
-        os.remove(f"{HERE}/{name}.vocab")
+    """With an iterator and a writer no path gets into the models."""
+    common = dict(num_threads=1, character_coverage=1.0, minloglevel=2, normalization_rule_name="identity")
+    kinds = {
+        "llama": dict(vocab_size=420, model_type="bpe", byte_fallback=True, split_digits=True,
+                      remove_extra_whitespaces=False, allow_whitespace_only_pieces=True),
+        "spaces": dict(vocab_size=100, model_type="unigram", byte_fallback=False, remove_extra_whitespaces=True),
+    }
+    for name, kind in kinds.items():
+        with open(f"{HERE}/{name}.model", "wb") as out:
+            sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(CORPUS), model_writer=out, **common, **kind)
 
 
 def token(content, **flags):
