@@ -31,7 +31,8 @@ tulu::tokenizer_json changed(const json& changes) {
       root[key] = value;
     }
   }
-  return tulu::read_tokenizer_json(root, "tokenizer.json");
+  // Parsed again: numbers of a file that are not negative are unsigned.
+  return tulu::read_tokenizer_json(tulu::io::parse_json(root.dump(), "root"), "tokenizer.json");
 }
 
 std::vector<token_id> encode(const json_pipeline& pipeline, std::string_view text, bool at_start = true) {
