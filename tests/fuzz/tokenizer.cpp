@@ -53,7 +53,8 @@ std::vector<tulu::tokenizer> make_models() {
                                        "bca",
                                        "\xE4\xB8\xAD"
                                        "a"};
-  std::vector<tulu::tokenizer> models{made_of(tulu::test::llama_proto(texts))};
+  std::vector<tulu::tokenizer> models{made_of(tulu::test::llama_proto(texts)),
+                                      made_of(tulu::test::llama_proto({"a", blank + blank, blank + "a", "aa"}))};
   for (const std::uint64_t type : {std::uint64_t{1}, std::uint64_t{2}}) {
     auto pieces = tulu::test::reserved_pieces();
     float score = -1;

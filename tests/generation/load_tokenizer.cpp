@@ -84,5 +84,5 @@ TEST_CASE("load_tokenizer: a folder without the file that the mode reads is an e
   make_tulu_folder(folder.path());
   CHECK(tulu::test::message_of([&] {
           static_cast<void>(tulu::load_tokenizer(folder.path(), tokenizer_mode::hf_fast));
-        }) == name + ": expected a tokenizer.json, found mode hf-fast without one");
+        }) == name + ": expected a tokenizer.json for mode hf-fast, found none");
 }

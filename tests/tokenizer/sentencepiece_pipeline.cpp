@@ -108,3 +108,30 @@ TEST_CASE("sentencepiece_pipeline: without a dummy prefix decoding keeps the fir
   const auto tested = llama({blank, "a", blank + "a"}, settings);
   CHECK(decoded(tested, {261, 261}) == " a a");
 }
+
+TEST_CASE("sentencepiece_pipeline: user-defined pieces may be any bytes") {
+  auto pieces = tulu::test::reserved_pieces();
+  pieces.push_back({"a", 0});
+  pieces.push_back({"\xFF", 0, tulu::piece_kind::user_defined});
+  pieces.push_back({"x\xE2", 0, tulu::piece_kind::user_defined});
+  tulu::test::proto_settings settings;
+  settings.normalizer = tulu::test::proto_normalizer{};
+  settings.normalizer->add_dummy_prefix = false;
+  const std::string proto = tulu::test::model_proto(pieces, settings);
+  const sentencepiece_pipeline tested{tulu::read_sentencepiece_model(tulu::test::bytes_of(proto), "model")};
+  tulu::encode_workspace workspace;
+  CHECK(encoded(tested,
+                "a\xFFx\xE2"
+                "a",
+                workspace) == std::vector<token_id>{3, 4, 5, 3});
+}
+
+TEST_CASE("sentencepiece_pipeline: decoding takes off a U+2581 of a piece, not a blank") {
+  auto pieces = tulu::test::reserved_pieces();
+  pieces.push_back({" a", 0});
+  pieces.push_back({blank + "a", 0});
+  const std::string proto = tulu::test::model_proto(pieces);
+  const sentencepiece_pipeline tested{tulu::read_sentencepiece_model(tulu::test::bytes_of(proto), "model")};
+  CHECK(decoded(tested, {3, 3}) == " a a");
+  CHECK(decoded(tested, {4, 3}) == "a a");
+}

@@ -40,3 +40,18 @@ TEST_CASE("token_sink: rewinding takes back ids, dropped ones too") {
   CHECK(sink.count() == 3);
   CHECK(buffer[2] == 42);
 }
+
+TEST_CASE("token_sink: a vector grows to what is given") {
+  const std::array<token_id, 4> some{1, 2, 3, 9};
+  std::vector<token_id> ids(1), all;
+  token_sink sink{ids};
+  for (token_id i = 0; i < 1000; ++i) {
+    sink.push(i);
+    sink.push_some<4>(some.data(), 3);
+    all.insert(all.end(), {i, 1, 2, 3});
+  }
+  sink.rewind(3000);
+  sink.finish();
+  all.resize(3000);
+  CHECK(ids == all);
+}

@@ -36,7 +36,7 @@ TEST_CASE("tokenizer: BOS and EOS where asked, an error where there is none") {
   CHECK(tokens.encode("a", {.at_start = false}) == std::vector<token_id>{260});
   const auto without = small_tokenizer({});
   CHECK(tulu::test::message_of([&] { static_cast<void>(without.encode("a", {.bos = true})); }) ==
-        "model: expected BOS token, found a tokenizer without one");
+        "model: expected a BOS token, found none");
 }
 
 TEST_CASE("tokenizer: a buffer that is too small gets what fits, and the count of all") {

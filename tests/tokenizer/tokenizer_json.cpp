@@ -91,23 +91,24 @@ TEST_CASE("merges are pairs, as one text or as two") {
   CHECK(pair[0].left == 1);
   CHECK(pair[0].right == 2);
   CHECK(pair[0].result == 3);
-  CHECK(read(with("/model/merges", {"#version: 0.2", "a b"})).merges.size() == 1);
+  CHECK(read(with("/model/merges", json::array({"#version: 0.2", "a b"}))).merges.size() == 1);
   CHECK(read(with("/model/merges", json::array())).merges.empty());
 }
 
 TEST_CASE("what is no merge of pieces is an error that names it") {
   const auto merges = [](json list) { return refusal("/model/merges", std::move(list)); };
-  CHECK(merges({"a b", "a b c"}) ==
+  CHECK(merges(json::array({"a b", "a b c"})) ==
         "tokenizer.json: model.merges[1]: expected two pieces of the vocabulary, found \"a b c\"");
-  CHECK(merges({"a c"}) == "tokenizer.json: model.merges[0]: expected two pieces of the vocabulary, found \"a c\"");
-  CHECK(merges({" ab"}).ends_with("expected two pieces of the vocabulary, found \" ab\""));
-  CHECK(merges({"ab"}).ends_with("found \"ab\""));
-  CHECK(merges({"b a"}) ==
+  CHECK(merges(json::array({"a c"})) ==
+        "tokenizer.json: model.merges[0]: expected two pieces of the vocabulary, found \"a c\"");
+  CHECK(merges(json::array({" ab"})).ends_with("expected two pieces of the vocabulary, found \" ab\""));
+  CHECK(merges(json::array({"ab"})).ends_with("found \"ab\""));
+  CHECK(merges(json::array({"b a"})) ==
         "tokenizer.json: model.merges[0]: expected pieces that make a piece of the vocabulary, found \"b a\"");
   CHECK(merges(json::array({json::array({"b", "a"})})).ends_with("found \"b\" and \"a\""));
   CHECK(merges(json::array({json::array({"a", 1})}))
             .ends_with("expected two pieces of the vocabulary, found \"a\" and 1"));
-  CHECK(merges({7}).ends_with("found 7"));
+  CHECK(merges(json::array({7})).ends_with("found 7"));
   CHECK(merges("a b") == "tokenizer.json: model.merges: expected an array of merges, found \"a b\"");
 }
 
@@ -118,7 +119,7 @@ TEST_CASE("no merge of the unknown piece, which is no text") {
   vocab["unk>"] = 6;
   json root = with("/model/vocab", vocab);
   for (const char* merge : {"<unk> a", "< unk>"}) {
-    root["model"]["merges"] = {merge};
+    root["model"]["merges"] = json::array({merge});
     CHECK(message_of([&] { (void)read(root); }).find("expected no merge of the unknown piece") != std::string::npos);
   }
 }
@@ -140,7 +141,8 @@ TEST_CASE("ids need not be dense, but unique and near each other") {
   CHECK(vocab(1.5).ends_with("found 1.5"));
   CHECK(vocab("2").ends_with("found \"2\""));
   CHECK(vocab(nullptr) == "tokenizer.json: model.vocab.b: expected a value, found null");
-  CHECK(refusal("/model/vocab", json::array()) == "tokenizer.json: model.vocab: expected an object, found an array");
+  CHECK(refusal("/model/vocab", json::array()) ==
+        "tokenizer.json: model.vocab: expected an object of pieces and ids, found an array");
   CHECK(refusal("/model/vocab", json::object()) == "tokenizer.json: model.vocab: expected pieces, found none");
 }
 
@@ -161,7 +163,8 @@ TEST_CASE("byte pieces are all there or none") {
 }
 
 TEST_CASE("added tokens have the ids that tokenizers gives them") {
-  const auto source = read(with("/added_tokens", {added(0, "<unk>"), added(4, "<x>"), added(9, ""), added(5, "<y>")}));
+  const auto source =
+      read(with("/added_tokens", json::array({added(0, "<unk>"), added(4, "<x>"), added(9, ""), added(5, "<y>")})));
   CHECK(source.pieces.size() == 6);
   CHECK(source.pieces.text(5) == "<y>");
   CHECK(source.pieces.kind(5) == tulu::piece_kind::control);
@@ -169,15 +172,15 @@ TEST_CASE("added tokens have the ids that tokenizers gives them") {
   CHECK(source.not_in_model == std::vector<token_id>{4, 5});
   CHECK(source.added_tokens.size() == 3);
 
-  CHECK(refusal("/added_tokens", {added(7, "<x>")}) ==
+  CHECK(refusal("/added_tokens", json::array({added(7, "<x>")})) ==
         "tokenizer.json: added_tokens: expected a token <x> with the id 4, found 7");
-  CHECK(refusal("/added_tokens", {added(2, "a")}).ends_with("expected a token a with the id 1, found 2"));
-  CHECK(refusal("/added_tokens", {added(4, "<x>"), added(4, "<x>")}) ==
+  CHECK(refusal("/added_tokens", json::array({added(2, "a")})).ends_with("expected a token a with the id 1, found 2"));
+  CHECK(refusal("/added_tokens", json::array({added(4, "<x>"), added(4, "<x>")})) ==
         "tokenizer.json: added_tokens: expected each token once, found a token <x> twice");
-  CHECK(refusal("/added_tokens", {{{"id", 4}}}) ==
+  CHECK(refusal("/added_tokens", json::array({json{{"id", 4}}})) ==
         "tokenizer.json: added_tokens[0].content: expected a value, found no such key");
   json holes = with("/model/vocab", {{"a", 1}, {"b", 2}, {"ab", 4}, {"<unk>", 5}});
-  holes["added_tokens"] = {added(4, "<x>")};
+  holes["added_tokens"] = json::array({added(4, "<x>")});
   CHECK(message_of([&] { (void)read(holes); }) ==
         "tokenizer.json: added_tokens: expected a token <x> with an id of its own, found 4");
 }

@@ -7,8 +7,11 @@
 #include <exception>
 #include <functional>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
+
+#include <tulu/core/error.hpp>
 
 namespace tulu {
 
@@ -16,21 +19,19 @@ namespace tulu {
 /// between jobs. One job at a time: `parallel_for` is not to be called from two threads at once or from within a job.
 class executor {
  public:
-  /// `threads` in all, the caller's included; 0: one per processor.
+  /// `threads` in all, the caller's included; 0: one per processor. Throws when the system gives no more threads.
   explicit executor(std::size_t threads = 0) {
     if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
-    for (std::size_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+    try {
+      for (std::size_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
+    } catch (const std::exception& failed) {
+      close();
+      throw error{"cannot start " + std::to_string(threads) + " threads: " + failed.what()};
+    }
   }
   executor(const executor&) = delete;
   executor& operator=(const executor&) = delete;
-  ~executor() {
-    {
-      const std::lock_guard lock{mutex_};
-      closing_ = true;
-    }
-    wake_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
-  }
+  ~executor() { close(); }
 
   [[nodiscard]] std::size_t threads() const noexcept { return workers_.size() + 1; }
 
@@ -54,6 +55,14 @@ class executor {
   }
 
  private:
+  void close() noexcept {
+    {
+      const std::lock_guard lock{mutex_};
+      closing_ = true;
+    }
+    wake_.notify_all();
+    for (std::thread& worker : workers_) worker.join();
+  }
   void work(std::size_t thread) {
     for (std::size_t seen = 0;;) {
       {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <tulu/core/error.hpp>
+#include <tulu/io/file.hpp>
 #include <tulu/tokenizer/json_pipeline.hpp>
 #include <tulu/tokenizer/mode.hpp>
 #include <tulu/tokenizer/sentencepiece_model.hpp>
@@ -32,6 +33,7 @@ struct tokenizer_files {
 
 [[nodiscard]] inline tokenizer_files find_tokenizer_files(const std::filesystem::path& path) {
   tokenizer_files found{.name = path.string(), .folder = {}, .sentencepiece = {}, .json = {}};
+  if (!std::filesystem::exists(path)) throw error{found.name + ": no such file or folder"};
   if (!std::filesystem::is_directory(path)) {
     (path.extension() == ".json" ? found.json : found.sentencepiece) = path;
     return found;
@@ -77,12 +79,7 @@ template <class IdOf>
                                                    tokenizer_mode mode) {
   const tokenizer_config config =
       files.folder ? load_tokenizer_config(*files.folder, mode) : default_tokenizer_config(mode);
-  std::shared_ptr<const slow_pipeline> made;
-  if (mode == tokenizer_mode::hf_legacy) {
-    made = std::make_shared<const hf_legacy_pipeline>(model, config);
-  } else {
-    made = std::make_shared<const hf_pipeline>(model, config);
-  }
+  const std::shared_ptr<const slow_pipeline> made = make_slow_pipeline(model, config, mode);
   const special_tokens special = special_of(config, [&](std::string_view text) { return made->id_of(text); });
   return {files.name, mode, made->pieces(), special, made, config.warnings};
 }
@@ -108,25 +105,16 @@ template <class IdOf>
   return {files.name, tokenizer_mode::spm, std::move(model.pieces), special, std::move(made)};
 }
 
-}  // namespace detail
-
-/// The tokenizer of a model folder in Hugging Face's layout, of a `tokenizer.model` or of a `tokenizer.json`.
-///
-/// Modes spm, hf-legacy and hf read tokenizer.model, mode hf-fast tokenizer.json. Without a mode it is spm, or hf-fast
-/// where there is no tokenizer.model. The hf modes take special and added tokens from tokenizer_config.json,
-/// special_tokens_map.json and added_tokens.json; a file given by itself has none beside it. What the files disagree
-/// on, the two vocabularies included, is in `warnings()`.
-///
-/// Throws for a missing file, for a file that is damaged or asks for what is not supported, and for a folder without
-/// the file that the mode needs.
-[[nodiscard]] inline tokenizer load_tokenizer(const std::filesystem::path& path,
-                                              std::optional<tokenizer_mode> mode = std::nullopt) {
-  const detail::tokenizer_files files = detail::find_tokenizer_files(path);
+[[nodiscard]] inline tokenizer load_tokenizer_files(const std::filesystem::path& path,
+                                                    std::optional<tokenizer_mode> mode) {
+  const tokenizer_files files = find_tokenizer_files(path);
   const tokenizer_mode chosen = mode.value_or(files.sentencepiece ? tokenizer_mode::spm : tokenizer_mode::hf_fast);
   const bool fast = chosen == tokenizer_mode::hf_fast;
   if (!(fast ? files.json : files.sentencepiece))
-    throw mismatch_error(files.name, "", fast ? "a tokenizer.json" : "a tokenizer.model",
-                         "mode " + std::string{name_of(chosen)} + " without one");
+    throw mismatch_error(
+        files.name, "",
+        std::string{fast ? "a tokenizer.json" : "a tokenizer.model"} + " for mode " + std::string{name_of(chosen)},
+        "none");
   std::vector<std::string> warnings;
   std::optional<sentencepiece_model> model;
   std::optional<tokenizer_json> json;
@@ -142,12 +130,28 @@ template <class IdOf>
   };
   if (files.sentencepiece) load(!fast, [&] { model = load_sentencepiece_model(*files.sentencepiece); });
   if (files.json) load(fast, [&] { json = load_tokenizer_json(*files.json); });
-  if (model && json) warnings = detail::compare_vocabularies(files, model->pieces, json->pieces, chosen);
-  tokenizer made = fast                            ? detail::make_json_tokenizer(files, std::move(*json))
-                   : chosen == tokenizer_mode::spm ? detail::make_spm_tokenizer(files, std::move(*model))
-                                                   : detail::make_slow_tokenizer(files, *model, chosen);
+  if (model && json) warnings = compare_vocabularies(files, model->pieces, json->pieces, chosen);
+  tokenizer made = fast                            ? make_json_tokenizer(files, std::move(*json))
+                   : chosen == tokenizer_mode::spm ? make_spm_tokenizer(files, std::move(*model))
+                                                   : make_slow_tokenizer(files, *model, chosen);
   made.add_warnings(std::move(warnings));
   return made;
+}
+
+}  // namespace detail
+
+/// The tokenizer of a model folder in Hugging Face's layout, of a `tokenizer.model` or of a `tokenizer.json`.
+///
+/// Modes spm, hf-legacy and hf read tokenizer.model, mode hf-fast tokenizer.json. Without a mode it is spm, or hf-fast
+/// where there is no tokenizer.model. The hf modes take special and added tokens from tokenizer_config.json,
+/// special_tokens_map.json and added_tokens.json; a file given by itself has none beside it. What the files disagree
+/// on, the two vocabularies included, is in `warnings()`.
+///
+/// Throws for a missing file, for a file that is damaged or asks for what is not supported, and for a folder without
+/// the file that the mode needs.
+[[nodiscard]] inline tokenizer load_tokenizer(const std::filesystem::path& path,
+                                              std::optional<tokenizer_mode> mode = std::nullopt) {
+  return io::with_path_errors([&] { return detail::load_tokenizer_files(path, mode); });
 }
 
 }  // namespace tulu

@@ -19,9 +19,9 @@
 #include <tulu/tokenizer/char_pairs.hpp>
 #include <tulu/tokenizer/encode_workspace.hpp>
 #include <tulu/tokenizer/merge.hpp>
+#include <tulu/tokenizer/merge_queue.hpp>
 #include <tulu/tokenizer/text_index.hpp>
 #include <tulu/tokenizer/token_sink.hpp>
-#include <tulu/tokenizer/unused_pieces.hpp>
 #include <tulu/tokenizer/vocabulary.hpp>
 #include <tulu/tokenizer/word_cache.hpp>
 
@@ -41,19 +41,12 @@ class bpe {
   bpe(Merges merges, const bpe_options& options) : merges_{std::move(merges)}, options_{options} {
     merges_.for_each_result([this](std::string_view piece, std::uint32_t) { joins_.add_all(piece); });
     if (!merges_.spells_text()) joins_.join_everything();
-    detached_runs_ = options.escape_spaces && merges_.spells_text() && space_runs_merge_last();
     merges_.for_each_character([this](std::string_view character, token_id id) {
       const char32_t code = read_utf8(character).code;
       if (code == U' ') lone_space_ = id;
       if (code < characters_.size() && id != options_.unk_id) characters_[code] = id;
     });
-  }
-
-  /// The piece that has the text `symbol`, in the spelling that encode takes; none when there is no such piece.
-  [[nodiscard]] std::optional<token_id> piece(std::string_view symbol) const {
-    std::string spelled;
-    put_right(symbol, false, spelled);
-    return merges_.piece_of(spelled);
+    detached_runs_ = lone_space_ && options.escape_spaces && merges_.spells_text() && space_runs_merge_last();
   }
 
   /// The ids of `text`, any bytes, after a blank if `space_first`. An empty text has none.
@@ -136,8 +129,11 @@ class bpe {
   }
   void encode_with_unused(std::string_view text, bool space_first, run& state) const {
     put_right(text, space_first, state.workspace.chunk);
-    unused_pieces whole{merges_};
-    whole.encode(state.workspace.chunk, [&](const bpe_symbol& symbol) { emit(state.workspace.chunk, symbol, state); });
+    encode_by_queue(state.workspace.chunk, state);
+  }
+  void encode_by_queue(std::string_view text, run& state) const {
+    merge_queue<Merges> queue{merges_};
+    queue.encode(text, [&](const bpe_symbol& symbol) { emit(text, symbol, state); });
   }
 
   void encode_part(std::string_view text, run& state) const {
@@ -232,6 +228,7 @@ class bpe {
     const std::size_t taken = ids[0] == lone_space_ ? 1 : 0;
     encode_whole(text.substr(0, blanks - 1 + taken), readable, state);
     for (std::size_t i = taken; i < count; ++i) state.out.push(ids[i]);
+    state.after_unknown = false;
   }
 
   /// The ids of a word that a cache can hold, worked out when they are in none; nothing for any other word. They stay
@@ -266,9 +263,11 @@ class bpe {
   void encode_long(std::string_view text, run& state) const {
     const std::size_t count = state.out.count();
     const bool after_unknown = state.after_unknown;
+    constexpr std::size_t widest = 2048;  // beyond, the queue is quicker
     for (std::size_t width = 64; !encode_windows(text, width, state); width *= 2) {
       state.out.rewind(count);
       state.after_unknown = after_unknown;
+      if (width == widest) return encode_by_queue(text, state);
     }
   }
   /// False when two windows do not fit together.

@@ -53,15 +53,16 @@ class json_decoder {
  public:
   explicit json_decoder(const tokenizer_json& source) : name_{source.name}, steps_{source.decoders} {
     piecewise_ = is_piecewise();
-    std::vector<std::string> one(1);
+    std::string one;
+    decoded_.reserve(source.pieces.size());
     for (token_id id = 0; id < source.pieces.size(); ++id) {
       const bool hole = source.pieces.kind(id) == piece_kind::unused;
-      one.assign(1, std::string{source.pieces.text(id)});
-      decode_one(one[0]);
-      spans_.push_back({texts_.size(), hole ? none : one[0].size(), raw_.size(), source.pieces.text(id).size()});
-      texts_ += one[0];
-      raw_ += source.pieces.text(id);
+      one = source.pieces.text(id);
+      decode_one(one);
+      decoded_.push_back(hole ? span_in_text{0, none} : append(one, texts_));
+      if (!piecewise_) written_.push_back(append(source.pieces.text(id), texts_));
     }
+    texts_.append(block, '\0');
   }
 
   /// Appends the text of `ids`, which are below the size of the vocabulary. An id without a piece is an error.
@@ -69,35 +70,48 @@ class json_decoder {
     if (!piecewise_) return decode_step_by_step(ids, out);
     const std::size_t begin = out.size();
     std::size_t total = 0;
-    for (const token_id id : ids) total += span_of(id).size;
-    out.resize(begin + total);
+    for (const token_id id : ids) total += decoded(id).size;
+    out.resize(begin + total + block);
     char* to = out.data() + begin;
     for (const token_id id : ids) {
-      std::memcpy(to, texts_.data() + spans_[id].begin, spans_[id].size);
-      to += spans_[id].size;
+      const auto [from, size] = decoded_[id];
+      std::memcpy(to, texts_.data() + from, block);
+      if (size > block) std::memcpy(to, texts_.data() + from, size);
+      to += size;
     }
+    out.resize(begin + total);
     for (std::size_t i = joined_; i < steps_->size(); ++i)
       strip_end(std::get<json_step::strip>((*steps_)[i]), begin, out);
   }
 
   /// Appends what `id` stands for in the middle of a text.
   void decode_piece(token_id id, std::string& out) const {
-    const piece_span piece = span_of(id);
+    const span_in_text piece = decoded(id);
     out.append(texts_, piece.begin, piece.size);
   }
 
  private:
-  static constexpr std::size_t none = static_cast<std::size_t>(-1);
+  static constexpr std::uint32_t none = 0xFFFFFFFF;
+  /// Short pieces are copied as so many bytes, whatever their length.
+  static constexpr std::size_t block = 16;
 
-  /// Where a piece's texts are: decoded, and as it is.
-  struct piece_span {
-    std::size_t begin, size, raw_begin, raw_size;
+  /// Where a text is in texts_.
+  struct span_in_text {
+    std::uint32_t begin, size;
   };
+  [[nodiscard]] span_in_text append(std::string_view text, std::string& to) const {
+    if (text.size() + to.size() >= none)
+      throw mismatch_error(name_, "model.vocab", "pieces of less than 4 GiB", "longer ones");
+    const span_in_text span{static_cast<std::uint32_t>(to.size()), static_cast<std::uint32_t>(text.size())};
+    to += text;
+    return span;
+  }
 
-  [[nodiscard]] const piece_span& span_of(token_id id) const {
-    if (spans_[id].size == none)
+  /// Where the text of `id` is in the middle of a text.
+  [[nodiscard]] const span_in_text& decoded(token_id id) const {
+    if (decoded_[id].size == none)
       throw mismatch_error(name_, "id " + std::to_string(id), "an id of the vocabulary", "one that no piece has");
-    return spans_[id];
+    return decoded_[id];
   }
 
   /// Whether the text of ids is the texts of each id, joined, with characters stripped off it: the usual decoders.
@@ -151,8 +165,8 @@ class json_decoder {
   void decode_step_by_step(std::span<const token_id> ids, std::string& out) const {
     std::vector<std::string> parts;
     for (const token_id id : ids) {
-      const piece_span& piece = span_of(id);
-      parts.emplace_back(raw_, piece.raw_begin, piece.raw_size);
+      (void)decoded(id);
+      parts.emplace_back(texts_, written_[id].begin, written_[id].size);
     }
     if (steps_)
       for (const json_step::decoder& step : *steps_)
@@ -236,8 +250,9 @@ class json_decoder {
   std::optional<std::vector<json_step::decoder>> steps_;
   bool piecewise_ = false;
   std::size_t joined_ = 0;
-  std::string texts_, raw_;
-  std::vector<piece_span> spans_;
+  std::string texts_;
+  std::vector<span_in_text> decoded_;
+  std::vector<span_in_text> written_;  ///< the pieces as they are, unless piecewise_
 };
 
 }  // namespace tulu::detail

@@ -88,7 +88,7 @@ class sentencepiece_pipeline final : public pipeline {
       const auto next = symbols_.at_start_of(text.substr(at));
       if (next.found) {
         merging.encode(text.substr(begin, at - begin), false, out, workspace);
-        out.push(*merging.piece(text.substr(at, next.length)));
+        out.push(next.id);
         begin = at + next.length;
       }
       at += next.length;
@@ -103,7 +103,7 @@ class sentencepiece_pipeline final : public pipeline {
     for (std::size_t i = 0; i < ids.size(); ++i) {
       if (out.size() != begin) return i;
       const std::string_view text = surfaces_[ids[i]];
-      const bool prefix = text.starts_with(' ') && surfaces_.is_text(ids[i]);
+      const bool prefix = surfaces_.begins_with_space_symbol(ids[i]);
       out.append(text.substr(prefix ? 1 : 0));
       if (prefix && !remove_spaces_) return i + 1;
     }

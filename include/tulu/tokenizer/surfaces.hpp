@@ -23,7 +23,7 @@ class surfaces {
   surfaces(const vocabulary& pieces, std::string_view unk_surface) {
     starts_.reserve(pieces.size());
     lengths_.reserve(pieces.size());
-    is_text_.reserve(pieces.size());
+    begins_with_symbol_.reserve(pieces.size());
     std::string spelled;
     for (token_id id = 0; id < pieces.size(); ++id) {
       const piece_kind kind = pieces.kind(id);
@@ -36,7 +36,8 @@ class surfaces {
         append_with_blanks(spelled, pieces.text(id));
       }
       add(spelled);
-      is_text_.push_back(kind != piece_kind::unknown && kind != piece_kind::byte && kind != piece_kind::control);
+      const bool text = kind != piece_kind::unknown && kind != piece_kind::byte && kind != piece_kind::control;
+      begins_with_symbol_.push_back(text && pieces.text(id).starts_with(space_symbol));
     }
   }
 
@@ -45,8 +46,8 @@ class surfaces {
     const long_text own = std::bit_cast<long_text>(starts_[id]);
     return std::string_view{texts_}.substr(own.begin, own.length);
   }
-  /// Whether `id` is a piece of text, in which U+2581 stands for a blank.
-  [[nodiscard]] bool is_text(token_id id) const noexcept { return is_text_[id]; }
+  /// Whether the blank at the start of what `id` stands for is a U+2581 in its piece.
+  [[nodiscard]] bool begins_with_space_symbol(token_id id) const noexcept { return begins_with_symbol_[id]; }
 
   /// Appends what `ids` stand for.
   void append(std::span<const token_id> ids, std::string& out) const {
@@ -94,7 +95,7 @@ class surfaces {
 
   std::vector<start> starts_;  ///< the texts, or the place of a longer one
   std::vector<std::uint8_t> lengths_;
-  std::vector<bool> is_text_;
+  std::vector<bool> begins_with_symbol_;
   std::string texts_;
 };
 

@@ -66,7 +66,7 @@ class text_merges {
     return emitted_[id];
   }
 
-  /// Pieces that are not given out but split again: see unused_pieces.
+  /// Pieces that are not given out but split again: see merge_queue.
   [[nodiscard]] bool is_unused(token_id id) const noexcept { return unused_[id]; }
   [[nodiscard]] bool any_unused() const noexcept { return any_unused_; }
 

@@ -4,19 +4,24 @@
 #include <cstddef>
 #include <cstring>
 #include <span>
+#include <vector>
 
 #include <tulu/tokenizer/vocabulary.hpp>
 
 namespace tulu {
 
-/// Where ids go: a caller's buffer. What does not fit is counted and dropped.
+/// Where ids go: a caller's buffer, of which what does not fit is counted and dropped; or a vector that grows.
 class token_sink {
  public:
   explicit token_sink(std::span<token_id> buffer) noexcept
       : begin_{buffer.data()}, next_{buffer.data()}, end_{buffer.data() + buffer.size()} {}
 
-  void push(token_id id) noexcept {
-    if (next_ != end_) {
+  /// Overwrites `grows` from its start and makes it longer as needed; `finish` cuts it to the ids.
+  explicit token_sink(std::vector<token_id>& grows) noexcept : token_sink{std::span{grows}} { grows_ = &grows; }
+  void finish() { grows_->resize(count()); }
+
+  void push(token_id id) {
+    if (next_ != end_ || make_room()) {
       *next_++ = id;
     } else {
       ++dropped_;
@@ -25,7 +30,7 @@ class token_sink {
 
   /// Appends `count` ids. `ids` has at least Width elements, of which up to Width may be written beyond the appended.
   template <std::size_t Width>
-  void push_some(const token_id* ids, std::size_t count) noexcept {
+  void push_some(const token_id* ids, std::size_t count) {
     if (static_cast<std::size_t>(end_ - next_) < Width) {
       for (std::size_t i = 0; i < count; ++i) push(ids[i]);
       return;
@@ -45,10 +50,21 @@ class token_sink {
   [[nodiscard]] std::size_t count() const noexcept { return static_cast<std::size_t>(next_ - begin_) + dropped_; }
 
  private:
+  [[nodiscard]] bool make_room() {
+    if (grows_ == nullptr) return false;
+    const std::size_t used = grows_->size();
+    grows_->resize(used * 2 + 64);
+    begin_ = grows_->data();
+    next_ = begin_ + used;
+    end_ = begin_ + grows_->size();
+    return true;
+  }
+
   token_id* begin_;
   token_id* next_;
   token_id* end_;
   std::size_t dropped_ = 0;
+  std::vector<token_id>* grows_ = nullptr;
 };
 
 }  // namespace tulu

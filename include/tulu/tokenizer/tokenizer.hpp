@@ -60,25 +60,21 @@ class tokenizer {
 
   /// Writes the ids of `text`, any bytes (what is not UTF-8 counts as U+FFFD, byte by byte), to `out` and returns how
   /// many there are. When that is more than out.size(), the rest was dropped: call again with more room. Allocates
-  /// nothing once `workspace` has grown.
+  /// nothing once `workspace` has grown, but for models with unused or renamed pieces or with unusual steps in their
+  /// tokenizer.json, and for words of hundreds of characters of which the end decides on the start.
   std::size_t encode(std::string_view text, std::span<token_id> out, encode_workspace& workspace,
                      encode_options options = {}) const {
     token_sink sink{out};
-    if (options.bos) sink.push(required(special_.bos, "BOS"));
-    pipeline_->encode(text, options.at_start, sink, workspace);
-    if (options.eos) sink.push(required(special_.eos, "EOS"));
+    encode_to(sink, text, workspace, options);
     return sink.count();
   }
 
   [[nodiscard]] std::vector<token_id> encode(std::string_view text, encode_workspace& workspace,
                                              encode_options options = {}) const {
-    std::vector<token_id> ids(text.size() / 2 + 16);
-    const std::size_t count = encode(text, ids, workspace, options);
-    if (count > ids.size()) {
-      ids.resize(count);
-      encode(text, ids, workspace, options);
-    }
-    ids.resize(count);
+    std::vector<token_id> ids(text.size() / 4 + 16);
+    token_sink sink{ids};
+    encode_to(sink, text, workspace, options);
+    sink.finish();
     return ids;
   }
   [[nodiscard]] std::vector<token_id> encode(std::string_view text, encode_options options = {}) const {
@@ -98,7 +94,8 @@ class tokenizer {
   }
 
   /// The text of `ids` as bytes: exactly the encoded ones for ids of `encode` in mode spm, UTF-8 unless byte pieces say
-  /// otherwise (replace_invalid_utf8 makes it SentencePiece's own text). An id out of range is an error that names it.
+  /// otherwise. replace_invalid_utf8 makes it SentencePiece's own text, which is the same but for a character whose
+  /// bytes stand on two sides of a control token. An id out of range is an error that names it.
   [[nodiscard]] std::string decode(std::span<const token_id> ids) const {
     check(ids);
     std::string out;
@@ -113,6 +110,11 @@ class tokenizer {
   }
 
  private:
+  void encode_to(token_sink& sink, std::string_view text, encode_workspace& workspace, encode_options options) const {
+    if (options.bos) sink.push(required(special_.bos, "BOS"));
+    pipeline_->encode(text, options.at_start, sink, workspace);
+    if (options.eos) sink.push(required(special_.eos, "EOS"));
+  }
   void check(std::span<const token_id> ids) const {
     token_id largest = 0;
     for (const token_id id : ids) largest = std::max(largest, id);
@@ -122,7 +124,7 @@ class tokenizer {
                          "one out of range");
   }
   [[nodiscard]] token_id required(std::optional<token_id> id, std::string_view what) const {
-    if (!id) throw mismatch_error(name_, "", std::string{what} + " token", "a tokenizer without one");
+    if (!id) throw mismatch_error(name_, "", "a " + std::string{what} + " token", "none");
     return *id;
   }
 

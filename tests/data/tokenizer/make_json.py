@@ -137,7 +137,7 @@ TEXTS = [
     "<sep> \t\u00a0\n<mask>", "<sep>  <sep>", "tok", "a tok b", "atok tokb tok", "étok tok\u0301 tok_ tok1 tok.tok -tok-",
     "a both b", "aboth bothb  both  ", "both both", "''quoted''", "xxx", "exex ''e", "oo o", "foo  o", "▁▁a▁▁", " ▁ ",
     "the the the", "thethe ", " the", "<0x0A>", "\ufffd\ufffd!", "12345 67", "aaaaaaaaaa", "a" * 300, " " * 100, "o" * 40,
-    "the_quick_brown", "_", "__a", "\x7f\x80", "\U0010ffff\ud7ff\ue000", "aaa  aab",
+    "the_quick_brown", "_", "__a", "t\x01he qu\x02\x03ick", "\x7f\x80", "\U0010ffff\ud7ff\ue000", "aaa  aab",
 ] + [" " * n + "fox" for n in range(3, 20)]
 
 

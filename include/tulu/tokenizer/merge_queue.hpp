@@ -8,16 +8,20 @@
 #include <vector>
 
 #include <tulu/tokenizer/encode_workspace.hpp>
-#include <tulu/tokenizer/text_merges.hpp>
+#include <tulu/tokenizer/text_index.hpp>
+#include <tulu/tokenizer/vocabulary.hpp>
 
 namespace tulu::detail {
 
-/// SentencePiece's BPE for models with unused pieces: these take part in merging, and those left in the end are split
-/// again into what they could be made of, as last seen anywhere in the text. So a text has to be taken as a whole. Time
-/// is n log n in its length.
-class unused_pieces {
+/// Byte-pair encoding of a text as a whole, in n log n time, with memory that grows with the text: for the few models
+/// and texts that cannot be taken in parts.
+///
+/// SentencePiece's unused pieces take part in merging, and those left in the end are split again into what they could
+/// be made of, as last seen anywhere in the text.
+template <class Merges>
+class merge_queue {
  public:
-  explicit unused_pieces(const text_merges& merges) noexcept : merges_{merges} {}
+  explicit merge_queue(const Merges& merges) noexcept : merges_{merges} {}
 
   /// Calls visit(symbol) for the parts that `text`, spelled like the pieces, is encoded to.
   template <class Visit>
@@ -50,7 +54,7 @@ class unused_pieces {
     const bpe_merge merge = merges_.find(text_, symbols_[left], symbols_[right]);
     if (merge.priority == bpe_merge::never) return;
     proposals_.push({merge, left, right, symbols_[right].end});
-    if (merges_.is_unused(merge.id)) split_at_[part(symbols_[left].begin, symbols_[right].end)] = size(symbols_[left]);
+    if (is_unused(merge.id)) split_at_[part(symbols_[left].begin, symbols_[right].end)] = size(symbols_[left]);
   }
   void merge_all() {
     while (!proposals_.empty()) {
@@ -73,12 +77,16 @@ class unused_pieces {
   void resegment(const bpe_symbol& symbol, Visit& visit) {
     const auto id = merges_.piece_of(text_, symbol);
     const auto split = split_at_.find(part(symbol.begin, symbol.end));
-    if (!id || !merges_.is_unused(*id) || split == split_at_.end()) return visit(symbol);
+    if (!id || !is_unused(*id) || split == split_at_.end()) return visit(symbol);
     const std::uint32_t middle = symbol.begin + split->second;
     resegment(symbol_of(symbol.begin, middle), visit);
     resegment(symbol_of(middle, symbol.end), visit);
   }
 
+  [[nodiscard]] bool is_unused(token_id id) const noexcept {
+    if constexpr (requires { merges_.is_unused(id); }) return merges_.is_unused(id);
+    return false;
+  }
   [[nodiscard]] std::string_view part(std::uint32_t begin, std::uint32_t end) const noexcept {
     return text_.substr(begin, end - begin);
   }
@@ -87,7 +95,7 @@ class unused_pieces {
     return {begin, end, text_index::none};
   }
 
-  const text_merges& merges_;
+  const Merges& merges_;
   std::string_view text_;
   std::vector<bpe_symbol> symbols_;
   std::vector<link> links_;
