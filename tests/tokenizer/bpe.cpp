@@ -221,6 +221,30 @@ TEST_CASE("bpe: without escaped blanks, U+2581 and a blank are different charact
                 false, workspace) == std::vector<token_id>{1, 3, 0, 0, 1});
 }
 
+TEST_CASE("bpe: blanks before a word, in a model without a piece for one blank") {
+  for (const bool bytes : {false, true}) {
+    model made;
+    made.options = {.escape_spaces = true, .byte_fallback = bytes, .byte_ids = {}, .unk_id = 0, .fuse_unk = true};
+    for (token_id byte = 0; byte < 256; ++byte) made.options.byte_ids[byte] = 100 + byte;
+    made.add("<unk>", 0, tulu::piece_kind::unknown);
+    made.add("a", -9);
+    made.add("aa", 0);
+    made.add(
+        "\xE2\x96\x81"
+        "a",
+        -1);
+    made.add("\xE2\x96\x81\xE2\x96\x81", -2);
+    const bpe<text_merges> tested{text_merges{made.pieces, made.options}, made.options};
+    tulu::encode_workspace workspace;
+    CHECK(encoded(tested, "  aa", false, workspace) == std::vector<token_id>{4, 2});
+    const std::vector<token_id> blank =
+        bytes ? std::vector<token_id>{0xE2 + 100, 0x96 + 100, 0x81 + 100} : std::vector<token_id>{0};
+    std::vector<token_id> expected{blank};
+    expected.push_back(3);
+    CHECK(encoded(tested, "  a", false, workspace) == expected);
+  }
+}
+
 TEST_CASE("bpe: a workspace serves several models in turn") {
   std::mt19937 random{20234};
   tulu::encode_workspace workspace;
