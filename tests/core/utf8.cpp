@@ -36,6 +36,9 @@ TEST_CASE("utf8: overlong forms, surrogates, values beyond U+10FFFF and stray by
   CHECK(replace_invalid_utf8("a\xED\xA0\x80\xE4\xB8") ==
         "a\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD");
   CHECK(read_utf8("\xEF\xBF\xBD").valid);
+  CHECK(tulu::is_utf8("a\xEF\xBF\xBD"));
+  CHECK_FALSE(tulu::is_utf8("a\xE4\xB8"));
+  CHECK(tulu::valid_utf8_prefix("\xC3\xA9\xFF") == 2);
 }
 
 TEST_CASE("utf8: a prefix is complete when no further bytes can make its end a character") {

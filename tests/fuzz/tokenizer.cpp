@@ -4,15 +4,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "support/proto_builder.hpp"
+#include "support/proto_tokenizer.hpp"
 #include <tulu/core/utf8.hpp>
-#include <tulu/tokenizer/sentencepiece_model.hpp>
-#include <tulu/tokenizer/sentencepiece_pipeline.hpp>
 #include <tulu/tokenizer/stream_decoder.hpp>
 #include <tulu/tokenizer/tokenizer.hpp>
 
@@ -22,16 +20,6 @@ using tulu::token_id;
 
 void require(bool condition) {
   if (!condition) std::abort();
-}
-
-tulu::tokenizer made_of(const std::string& proto) {
-  auto model = tulu::read_sentencepiece_model(tulu::test::bytes_of(proto), "model");
-  auto pipeline = std::make_shared<const tulu::detail::sentencepiece_pipeline>(model);
-  return {"model",
-          tulu::tokenizer_mode::spm,
-          std::move(model.pieces),
-          {model.bos_id, model.eos_id, {}, model.unk_id},
-          pipeline};
 }
 
 std::vector<tulu::tokenizer> make_models() {
@@ -53,8 +41,9 @@ std::vector<tulu::tokenizer> make_models() {
                                        "bca",
                                        "\xE4\xB8\xAD"
                                        "a"};
-  std::vector<tulu::tokenizer> models{made_of(tulu::test::llama_proto(texts)),
-                                      made_of(tulu::test::llama_proto({"a", blank + blank, blank + "a", "aa"}))};
+  std::vector<tulu::tokenizer> models{
+      tulu::test::tokenizer_of(tulu::test::llama_proto(texts)),
+      tulu::test::tokenizer_of(tulu::test::llama_proto({"a", blank + blank, blank + "a", "aa"}))};
   for (const std::uint64_t type : {std::uint64_t{1}, std::uint64_t{2}}) {
     auto pieces = tulu::test::reserved_pieces();
     float score = -1;
@@ -63,7 +52,7 @@ std::vector<tulu::tokenizer> make_models() {
     pieces.push_back({"bbb", -2.5, tulu::piece_kind::unused});
     tulu::test::proto_settings settings;
     settings.model_type = type;
-    models.push_back(made_of(tulu::test::model_proto(pieces, settings)));
+    models.push_back(tulu::test::tokenizer_of(tulu::test::model_proto(pieces, settings)));
   }
   return models;
 }

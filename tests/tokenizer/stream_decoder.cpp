@@ -1,4 +1,3 @@
-#include <memory>
 #include <random>
 #include <string>
 #include <string_view>
@@ -7,9 +6,8 @@
 #include <doctest/doctest.h>
 
 #include "support/proto_builder.hpp"
+#include "support/proto_tokenizer.hpp"
 #include "support/temp_dir.hpp"
-#include <tulu/tokenizer/sentencepiece_model.hpp>
-#include <tulu/tokenizer/sentencepiece_pipeline.hpp>
 #include <tulu/tokenizer/stream_decoder.hpp>
 
 namespace {
@@ -19,15 +17,8 @@ using tulu::token_id;
 const std::string blank{tulu::space_symbol};
 
 tulu::tokenizer small_tokenizer() {
-  const std::string proto =
-      tulu::test::llama_proto({blank, "a", "b", blank + "a", "\xC3\xA9", "\xE4\xB8\xAD\xE6\x96\x87"});
-  auto model = tulu::read_sentencepiece_model(tulu::test::bytes_of(proto), "model");
-  auto pipeline = std::make_shared<const tulu::detail::sentencepiece_pipeline>(model);
-  return {"model",
-          tulu::tokenizer_mode::spm,
-          std::move(model.pieces),
-          {model.bos_id, model.eos_id, {}, model.unk_id},
-          pipeline};
+  return tulu::test::tokenizer_of(
+      tulu::test::llama_proto({blank, "a", "b", blank + "a", "\xC3\xA9", "\xE4\xB8\xAD\xE6\x96\x87"}));
 }
 
 }  // namespace

@@ -1,16 +1,15 @@
 #include <cstddef>
-#include <memory>
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include "support/proto_builder.hpp"
+#include "support/proto_tokenizer.hpp"
 #include "support/temp_dir.hpp"
-#include <tulu/tokenizer/sentencepiece_model.hpp>
-#include <tulu/tokenizer/sentencepiece_pipeline.hpp>
 #include <tulu/tokenizer/tokenizer.hpp>
 
 namespace {
@@ -19,28 +18,27 @@ using tulu::token_id;
 
 const std::string blank{tulu::space_symbol};
 
-tulu::tokenizer small_tokenizer(tulu::special_tokens special) {
-  const std::string proto = tulu::test::llama_proto({blank, "a", "b", blank + "a"});
-  auto model = tulu::read_sentencepiece_model(tulu::test::bytes_of(proto), "model");
-  auto pipeline = std::make_shared<const tulu::detail::sentencepiece_pipeline>(model);
-  return {"model", tulu::tokenizer_mode::spm, std::move(model.pieces), special, pipeline};
+tulu::tokenizer small_tokenizer(tulu::test::proto_settings settings = {}) {
+  return tulu::test::tokenizer_of(tulu::test::llama_proto({blank, "a", "b", blank + "a"}, std::move(settings)));
 }
 
 }  // namespace
 
 TEST_CASE("tokenizer: BOS and EOS where asked, an error where there is none") {
-  const auto tokens = small_tokenizer({.bos = 1, .eos = 2, .pad = {}, .unk = 0});
+  const auto tokens = small_tokenizer();
   CHECK(tokens.encode("a") == std::vector<token_id>{262});
   CHECK(tokens.encode("a", {.bos = true, .eos = true}) == std::vector<token_id>{1, 262, 2});
   CHECK(tokens.encode("", {.bos = true}) == std::vector<token_id>{1});
   CHECK(tokens.encode("a", {.at_start = false}) == std::vector<token_id>{260});
-  const auto without = small_tokenizer({});
+  tulu::test::proto_settings settings;
+  settings.bos_piece = "<none>";
+  const auto without = small_tokenizer(settings);
   CHECK(tulu::test::message_of([&] { static_cast<void>(without.encode("a", {.bos = true})); }) ==
         "model: expected a BOS token, found none");
 }
 
 TEST_CASE("tokenizer: a buffer that is too small gets what fits, and the count of all") {
-  const auto tokens = small_tokenizer({.bos = 1, .eos = 2, .pad = {}, .unk = 0});
+  const auto tokens = small_tokenizer();
   const std::string text = "a bbab \xE4\xB8\xAD" + std::string(300, 'b');
   tulu::encode_workspace workspace;
   const auto all = tokens.encode(text, workspace, {.bos = true, .eos = true});
@@ -53,7 +51,7 @@ TEST_CASE("tokenizer: a buffer that is too small gets what fits, and the count o
 }
 
 TEST_CASE("tokenizer: a batch over threads gives each text's own ids") {
-  const auto tokens = small_tokenizer({});
+  const auto tokens = small_tokenizer();
   std::mt19937 random{20246};
   std::vector<std::string> texts(200);
   for (std::string& text : texts)
@@ -68,7 +66,7 @@ TEST_CASE("tokenizer: a batch over threads gives each text's own ids") {
 }
 
 TEST_CASE("tokenizer: an id out of range is an error that names it") {
-  const auto tokens = small_tokenizer({});
+  const auto tokens = small_tokenizer();
   CHECK(tulu::test::message_of([&] {
           static_cast<void>(tokens.decode(std::vector<token_id>{1, 263}));
         }) == "model: id 263: expected an id below 263, found one out of range");

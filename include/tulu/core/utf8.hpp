@@ -79,19 +79,34 @@ inline void append_utf8(std::string& out, char32_t code) {
   return text.size();
 }
 
-/// `text` with each byte that is not part of well-formed UTF-8 replaced by U+FFFD, as `read_utf8` reads it.
+/// The length of the longest well-formed prefix of `text`.
+[[nodiscard]] constexpr std::size_t valid_utf8_prefix(std::string_view text) noexcept {
+  std::size_t length = 0;
+  while (length < text.size()) {
+    const utf8_char next = read_utf8(text.substr(length));
+    if (!next.valid) break;
+    length += next.length;
+  }
+  return length;
+}
+[[nodiscard]] constexpr bool is_utf8(std::string_view text) noexcept { return valid_utf8_prefix(text) == text.size(); }
+
+/// Appends `text` with each byte that is not part of well-formed UTF-8 replaced by U+FFFD, as `read_utf8` reads it.
+inline void append_valid_utf8(std::string& out, std::string_view text) {
+  for (;;) {
+    const std::size_t valid = valid_utf8_prefix(text);
+    out.append(text.substr(0, valid));
+    if (valid == text.size()) return;
+    append_utf8(out, replacement_character);
+    text.remove_prefix(valid + 1);
+  }
+}
+
+/// `text` as `append_valid_utf8` appends it.
 [[nodiscard]] inline std::string replace_invalid_utf8(std::string_view text) {
   std::string out;
   out.reserve(text.size());
-  while (!text.empty()) {
-    const utf8_char next = read_utf8(text);
-    if (next.valid) {
-      out.append(text.substr(0, next.length));
-    } else {
-      append_utf8(out, replacement_character);
-    }
-    text.remove_prefix(next.length);
-  }
+  append_valid_utf8(out, text);
   return out;
 }
 

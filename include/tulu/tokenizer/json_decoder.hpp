@@ -225,15 +225,6 @@ class json_decoder {
     flush();
     parts.swap(decoded);
   }
-  [[nodiscard]] static bool is_utf8(std::string_view text) noexcept {
-    while (!text.empty()) {
-      const utf8_char next = read_utf8(text);
-      if (!next.valid) return false;
-      text.remove_prefix(next.length);
-    }
-    return true;
-  }
-
   /// Strips both ends of what stands in `text` from `begin` on.
   static void strip_end(const json_step::strip& rule, std::size_t begin, std::string& text) {
     const std::string_view whole = std::string_view{text}.substr(begin);

@@ -208,7 +208,7 @@ class json_pipeline final : public pipeline {
       return bpe_.encode(part, prepends || prefix, out, workspace);
     }
     workspace.normalized.clear();
-    append_mended(part, workspace.normalized);
+    append_valid_utf8(workspace.normalized, part);
     normalize(where != place::continued, workspace.normalized, workspace.chunk);
     const std::string_view normalized = workspace.normalized;
     normalized_tokens_.split(
@@ -229,19 +229,6 @@ class json_pipeline final : public pipeline {
   /// Whether the normalized form of `part` starts with U+2581.
   [[nodiscard]] static bool has_blank(std::string_view part) noexcept {
     return part.starts_with(' ') || part.starts_with(space_symbol);
-  }
-
-  static void append_mended(std::string_view text, std::string& out) {
-    while (!text.empty()) {
-      std::size_t good = 0;
-      utf8_char next{0, 0, true};
-      while (good < text.size() && (next = read_utf8(text.substr(good))).valid) good += next.length;
-      out.append(text.substr(0, good));
-      text.remove_prefix(good);
-      if (text.empty()) return;
-      append_utf8(out, replacement_character);
-      text.remove_prefix(1);
-    }
   }
 
   /// Applies the normalizers to `text`; Prepend only if `prepends`.
