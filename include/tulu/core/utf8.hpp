@@ -89,7 +89,9 @@ inline void append_utf8(std::string& out, char32_t code) {
   }
   return length;
 }
-[[nodiscard]] constexpr bool is_utf8(std::string_view text) noexcept { return valid_utf8_prefix(text) == text.size(); }
+[[nodiscard]] constexpr bool is_utf8(std::string_view text) noexcept {
+  return valid_utf8_prefix(text) == text.size();
+}
 
 /// Appends `text` with each byte that is not part of well-formed UTF-8 replaced by U+FFFD, as `read_utf8` reads it.
 inline void append_valid_utf8(std::string& out, std::string_view text) {
