@@ -44,7 +44,7 @@ TEST_CASE("token_sink: rewinding takes back ids, dropped ones too") {
 TEST_CASE("token_sink: a vector grows to what is given") {
   const std::array<token_id, 4> some{1, 2, 3, 9};
   std::vector<token_id> ids(1), all;
-  token_sink sink{ids};
+  token_sink sink = token_sink::growing(ids);
   for (token_id i = 0; i < 1000; ++i) {
     sink.push(i);
     sink.push_some<4>(some.data(), 3);

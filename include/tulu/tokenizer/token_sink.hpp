@@ -16,8 +16,12 @@ class token_sink {
   explicit token_sink(std::span<token_id> buffer) noexcept
       : begin_{buffer.data()}, next_{buffer.data()}, end_{buffer.data() + buffer.size()} {}
 
-  /// Overwrites `grows` from its start and makes it longer as needed; `finish` cuts it to the ids.
-  explicit token_sink(std::vector<token_id>& grows) noexcept : token_sink{std::span{grows}} { grows_ = &grows; }
+  /// Overwrites `ids` from its start and makes it longer as needed; `finish` cuts it to what was given.
+  [[nodiscard]] static token_sink growing(std::vector<token_id>& ids) noexcept {
+    token_sink sink{ids};
+    sink.grows_ = &ids;
+    return sink;
+  }
   void finish() { grows_->resize(count()); }
 
   void push(token_id id) {

@@ -72,7 +72,7 @@ class tokenizer {
   [[nodiscard]] std::vector<token_id> encode(std::string_view text, encode_workspace& workspace,
                                              encode_options options = {}) const {
     std::vector<token_id> ids(text.size() / 4 + 16);
-    token_sink sink{ids};
+    token_sink sink = token_sink::growing(ids);
     encode_to(sink, text, workspace, options);
     sink.finish();
     return ids;
