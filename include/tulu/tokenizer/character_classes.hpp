@@ -20,7 +20,7 @@ struct character_range {
 };
 
 /// `\w` of Rust's regular expressions as tokenizers 0.19.1 has it (Unicode 15: letters, marks, decimal digits,
-/// connector punctuation, joiners), found out by asking it about every code point.
+/// connector punctuation, joiners). tests/data/tokenizer/make_character_classes.py asks it about every code point.
 inline constexpr std::array<character_range, 771> word_characters{
     {{0x30, 0x39},       {0x41, 0x5a},       {0x5f, 0x5f},       {0x61, 0x7a},       {0xaa, 0xaa},
      {0xb5, 0xb5},       {0xba, 0xba},       {0xc0, 0xd6},       {0xd8, 0xf6},       {0xf8, 0x2c1},

@@ -70,13 +70,13 @@ class json_pipeline final : public pipeline {
         pre_tokenizers_{source.pre_tokenizers},
         ignore_merges_{source.ignore_merges},
         direct_{find_direct_form()},
-        pieces_{model_pieces(source)},
         bpe_{make_bpe(source)},
         decoder_{source} {
     add_tokens(source);
     special_.resize(source.pieces.size());
     for (const added_token& token : source.added_tokens) special_[token.id] = token.special;
     if (!ignore_merges_) return;
+    pieces_ = model_pieces(source);
     words_ = text_index{pieces_.size()};
     for (token_id id = 0; id < pieces_.size(); ++id)
       if (!pieces_.text(id).empty()) words_.insert(pieces_.text(id), id);
@@ -163,7 +163,7 @@ class json_pipeline final : public pipeline {
     options.byte_ids = source.byte_ids;
     options.fuse_unk = source.fuse_unk;
     if (!source.byte_fallback) options.unk_id = source.unk_id;
-    return {rank_merges{pieces_, source.merges, options}, options};
+    return {rank_merges{model_pieces(source), source.merges, options}, options};
   }
 
   void add_tokens(const tokenizer_json& source) {
@@ -274,8 +274,8 @@ class json_pipeline final : public pipeline {
   std::vector<json_step::pre_tokenizer> pre_tokenizers_;
   bool ignore_merges_;
   std::optional<direct_form> direct_;
-  vocabulary pieces_;
-  text_index words_;  ///< of `pieces_`, with ignore_merges
+  vocabulary pieces_;  ///< with ignore_merges: the texts of `words_`
+  text_index words_;
   bpe<rank_merges> bpe_;
   json_decoder decoder_;
   added_vocabulary raw_tokens_, normalized_tokens_;
