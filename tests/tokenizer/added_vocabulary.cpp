@@ -2,10 +2,12 @@
 #include <random>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
+#include <tulu/core/utf8.hpp>
 #include <tulu/tokenizer/added_vocabulary.hpp>
 
 namespace {
@@ -35,6 +37,69 @@ added_token plain(std::string content, token_id id) {
 }
 
 using list = std::vector<std::string>;
+
+/// A token by characters, so that the naive search knows nothing of UTF-8.
+struct wide_token {
+  std::u32string text;
+  bool single_word, lstrip, rstrip;
+};
+
+std::string utf8(std::u32string_view text) {
+  std::string out;
+  for (const char32_t code : text) tulu::append_utf8(out, code);
+  return out;
+}
+
+std::u32string random_text(std::mt19937& random, std::size_t longest) {
+  constexpr std::u32string_view alphabet = U"aab\u00E9_-  \t\u3000";
+  std::u32string out;
+  for (std::size_t n = 1 + random() % longest; n > 0; --n) out += alphabet[random() % alphabet.size()];
+  return out;
+}
+
+bool is_blank(char32_t code) {
+  return std::u32string_view{U" \t\u3000"}.find(code) != std::u32string_view::npos;
+}
+bool is_word(char32_t code) {
+  return std::u32string_view{U"ab\u00E9_"}.find(code) != std::u32string_view::npos;
+}
+
+/// The token that `text` has at `at`: the longest, of equal ones the first.
+std::size_t naive_token_at(const std::vector<wide_token>& tokens, std::u32string_view text, std::size_t at) {
+  std::size_t best = tokens.size();
+  for (std::size_t i = 0; i < tokens.size(); ++i)
+    if (text.substr(at).starts_with(tokens[i].text) &&
+        (best == tokens.size() || tokens[i].text.size() > tokens[best].text.size()))
+      best = i;
+  return best;
+}
+
+/// AddedVocabulary::find_matches of tokenizers 0.19.1, one character after the other.
+list naive_parts(const std::vector<wide_token>& tokens, std::u32string_view text) {
+  list out;
+  std::size_t done = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t which = naive_token_at(tokens, text, at);
+    if (which == tokens.size()) {
+      ++at;
+      continue;
+    }
+    std::size_t begin = at;
+    std::size_t end = at + tokens[which].text.size();
+    at = end;
+    if (tokens[which].single_word &&
+        ((begin > 0 && is_word(text[begin - 1])) || (end < text.size() && is_word(text[end]))))
+      continue;
+    while (tokens[which].lstrip && begin > 0 && is_blank(text[begin - 1])) --begin;
+    while (tokens[which].rstrip && end < text.size() && is_blank(text[end])) ++end;
+    begin = std::max(begin, done);
+    if (done < begin) out.push_back(utf8(text.substr(done, begin - done)));
+    out.push_back("#" + std::to_string(which));
+    done = end;
+  }
+  if (done < text.size()) out.push_back(utf8(text.substr(done)));
+  return out;
+}
 
 }  // namespace
 
@@ -96,34 +161,27 @@ TEST_CASE("a single word stands between characters that belong to no word") {
 
 TEST_CASE("random tokens in random texts are found like by trying them all at each place") {
   std::mt19937 random{3};
-  const auto word = [&](std::size_t longest) {
-    std::string out;
-    for (std::size_t n = 1 + random() % longest; n > 0; --n) out += "abc"[random() % 3];
-    return out;
-  };
-  for (int round = 0; round < 200; ++round) {
+  std::size_t found = 0;
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<wide_token> wide;
     std::vector<added_token> tokens;
-    for (token_id id = 0; id < 1 + random() % 12; ++id) tokens.push_back(plain(word(6), id));
-    const std::string text = word(60);
-    list expected;
-    std::string between;
-    for (std::size_t at = 0; at < text.size();) {
-      const added_token* best = nullptr;
-      for (const added_token& token : tokens)
-        if (text.compare(at, token.content.size(), token.content) == 0 &&
-            (best == nullptr || token.content.size() > best->content.size()))
-          best = &token;
-      if (best == nullptr) {
-        between += text[at++];
-        continue;
-      }
-      if (!between.empty()) expected.push_back(std::exchange(between, {}));
-      expected.push_back("#" + std::to_string(best->id));
-      at += best->content.size();
+    const std::size_t count = 1 + random() % 8;
+    while (tokens.size() < count) {
+      const std::size_t options = random() % 8;
+      wide.push_back({random_text(random, 5), (options & 1) != 0, (options & 2) != 0, (options & 4) != 0});
+      added_token token = plain(utf8(wide.back().text), static_cast<token_id>(tokens.size()));
+      token.single_word = wide.back().single_word;
+      token.lstrip = wide.back().lstrip;
+      token.rstrip = wide.back().rstrip;
+      tokens.push_back(token);
     }
-    if (!between.empty()) expected.push_back(between);
-    CHECK(parts(of(tokens), text) == expected);
+    const std::u32string text = random_text(random, 40);
+    const list expected = naive_parts(wide, text);
+    CAPTURE(utf8(text));
+    CHECK(parts(of(tokens), utf8(text)) == expected);
+    found += expected.size();
   }
+  CHECK(found > 5000);
 }
 
 TEST_CASE("megabytes of white space beside tokens that strip it are walked once") {
