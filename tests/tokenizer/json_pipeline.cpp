@@ -5,12 +5,16 @@
 
 #include <doctest/doctest.h>
 
+#include "support/pipelines.hpp"
 #include "support/temp_dir.hpp"
 #include <tulu/io/json.hpp>
 #include <tulu/tokenizer/json_pipeline.hpp>
 #include <tulu/tokenizer/tokenizer_json.hpp>
 
 namespace {
+
+using tulu::test::decode;
+using tulu::test::encode;
 
 using tulu::token_id;
 using tulu::detail::json_pipeline;
@@ -33,22 +37,6 @@ tulu::tokenizer_json changed(const json& changes) {
   }
   // Parsed again: numbers of a file that are not negative are unsigned.
   return tulu::read_tokenizer_json(tulu::io::parse_json(root.dump(), "root"), "tokenizer.json");
-}
-
-std::vector<token_id> encode(const json_pipeline& pipeline, std::string_view text, bool at_start = true) {
-  std::vector<token_id> ids(text.size() * 8 + 64);
-  tulu::token_sink sink{ids};
-  tulu::encode_workspace workspace;
-  pipeline.encode(text, at_start, sink, workspace);
-  REQUIRE(sink.count() <= ids.size());
-  ids.resize(sink.count());
-  return ids;
-}
-
-std::string decode(const json_pipeline& pipeline, const std::vector<token_id>& ids) {
-  std::string out;
-  pipeline.decode(ids, out);
-  return out;
 }
 
 std::vector<token_id> ids_of(const json& list) {

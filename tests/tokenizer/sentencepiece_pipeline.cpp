@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/pipelines.hpp"
 #include "support/proto_builder.hpp"
 #include "support/unigram_goldens.hpp"
 #include <tulu/tokenizer/sentencepiece_pipeline.hpp>
@@ -13,21 +14,8 @@ namespace {
 
 using tulu::token_id;
 using tulu::detail::sentencepiece_pipeline;
-
-std::vector<token_id> encoded(const sentencepiece_pipeline& tested, std::string_view text,
-                              tulu::encode_workspace& workspace, bool at_start = true) {
-  std::vector<token_id> ids(20 * text.size() + 20);
-  tulu::token_sink sink{ids};
-  tested.encode(text, at_start, sink, workspace);
-  ids.resize(sink.count());
-  return ids;
-}
-
-std::string decoded(const sentencepiece_pipeline& tested, const std::vector<token_id>& ids) {
-  std::string text;
-  tested.decode(ids, text);
-  return text;
-}
+using tulu::test::decode;
+using tulu::test::encode;
 
 sentencepiece_pipeline llama(const std::vector<std::string>& texts, tulu::test::proto_settings settings = {}) {
   const std::string proto = tulu::test::llama_proto(texts, std::move(settings));
@@ -67,7 +55,7 @@ TEST_CASE("sentencepiece_pipeline: the ids of SentencePiece for trained models o
     for (std::size_t i = 0; i < texts.size(); ++i) {
       CAPTURE(name);
       CAPTURE(texts[i]);
-      CHECK(encoded(tested, texts[i], workspace) == ids[i]);
+      CHECK(encode(tested, texts[i], workspace) == ids[i]);
     }
   }
 }
@@ -75,21 +63,21 @@ TEST_CASE("sentencepiece_pipeline: the ids of SentencePiece for trained models o
 TEST_CASE("sentencepiece_pipeline: a text goes on after other text without a dummy prefix") {
   const auto tested = llama({blank, "a", "b", blank + "a"});
   tulu::encode_workspace workspace;
-  CHECK(encoded(tested, "a", workspace) == std::vector<token_id>{262});
-  CHECK(encoded(tested, "a", workspace, false) == std::vector<token_id>{260});
-  CHECK(encoded(tested, "", workspace).empty());
+  CHECK(encode(tested, "a", workspace) == std::vector<token_id>{262});
+  CHECK(encode(tested, "a", workspace, false) == std::vector<token_id>{260});
+  CHECK(encode(tested, "", workspace).empty());
 }
 
 TEST_CASE("sentencepiece_pipeline: decoding takes the dummy prefix off, leaves control pieces out, and gives bytes") {
   const auto tested = llama({blank, "a", "b", blank + "a"});
-  CHECK(decoded(tested, {}).empty());
-  CHECK(decoded(tested, {262, 262}) == "a a");
-  CHECK(decoded(tested, {1, 2, 262}) == "a");
-  CHECK(decoded(tested, {259, 259, 260}) == " a");
-  CHECK(decoded(tested, {260, 262}) == "a a");
-  CHECK(decoded(tested, {0, 262}) == " \xE2\x81\x87  a");
-  CHECK(decoded(tested, {3 + 0xC3, 3 + 0xA9}) == "\xC3\xA9");
-  CHECK(decoded(tested, {3 + 0xFF, 262}) == "\xFF a");
+  CHECK(decode(tested, {}).empty());
+  CHECK(decode(tested, {262, 262}) == "a a");
+  CHECK(decode(tested, {1, 2, 262}) == "a");
+  CHECK(decode(tested, {259, 259, 260}) == " a");
+  CHECK(decode(tested, {260, 262}) == "a a");
+  CHECK(decode(tested, {0, 262}) == " \xE2\x81\x87  a");
+  CHECK(decode(tested, {3 + 0xC3, 3 + 0xA9}) == "\xC3\xA9");
+  CHECK(decode(tested, {3 + 0xFF, 262}) == "\xFF a");
 }
 
 TEST_CASE("sentencepiece_pipeline: decode(encode(x)) is x for valid UTF-8 without U+2581") {
@@ -97,7 +85,7 @@ TEST_CASE("sentencepiece_pipeline: decode(encode(x)) is x for valid UTF-8 withou
   tulu::encode_workspace workspace;
   for (const std::string& text : tulu::test::unigram_goldens::texts()) {
     if (tulu::replace_invalid_utf8(text) != text || text.find(blank) != std::string::npos) continue;
-    CHECK(decoded(tested, encoded(tested, text, workspace)) == text);
+    CHECK(decode(tested, encode(tested, text, workspace)) == text);
   }
 }
 
@@ -106,7 +94,7 @@ TEST_CASE("sentencepiece_pipeline: without a dummy prefix decoding keeps the fir
   settings.normalizer = tulu::test::proto_normalizer{};
   settings.normalizer->add_dummy_prefix = false;
   const auto tested = llama({blank, "a", blank + "a"}, settings);
-  CHECK(decoded(tested, {261, 261}) == " a a");
+  CHECK(decode(tested, {261, 261}) == " a a");
 }
 
 TEST_CASE("sentencepiece_pipeline: user-defined pieces may be any bytes") {
@@ -120,10 +108,10 @@ TEST_CASE("sentencepiece_pipeline: user-defined pieces may be any bytes") {
   const std::string proto = tulu::test::model_proto(pieces, settings);
   const sentencepiece_pipeline tested{tulu::read_sentencepiece_model(tulu::test::bytes_of(proto), "model")};
   tulu::encode_workspace workspace;
-  CHECK(encoded(tested,
-                "a\xFFx\xE2"
-                "a",
-                workspace) == std::vector<token_id>{3, 4, 5, 3});
+  CHECK(encode(tested,
+               "a\xFFx\xE2"
+               "a",
+               workspace) == std::vector<token_id>{3, 4, 5, 3});
 }
 
 TEST_CASE("sentencepiece_pipeline: decoding takes off a U+2581 of a piece, not a blank") {
@@ -132,6 +120,6 @@ TEST_CASE("sentencepiece_pipeline: decoding takes off a U+2581 of a piece, not a
   pieces.push_back({blank + "a", 0});
   const std::string proto = tulu::test::model_proto(pieces);
   const sentencepiece_pipeline tested{tulu::read_sentencepiece_model(tulu::test::bytes_of(proto), "model")};
-  CHECK(decoded(tested, {3, 3}) == " a a");
-  CHECK(decoded(tested, {4, 3}) == "a a");
+  CHECK(decode(tested, {3, 3}) == " a a");
+  CHECK(decode(tested, {4, 3}) == "a a");
 }

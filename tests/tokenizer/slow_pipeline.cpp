@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/pipelines.hpp"
 #include "support/temp_dir.hpp"
 #include <tulu/core/utf8.hpp>
 #include <tulu/io/json.hpp>
@@ -25,24 +26,10 @@ using tulu::token_id;
 using tulu::tokenizer_mode;
 using tulu::detail::make_slow_pipeline;
 using tulu::detail::slow_pipeline;
+using tulu::test::decode;
+using tulu::test::encode;
 
 const std::filesystem::path data = std::filesystem::path{TULU_TEST_DATA} / "tokenizer/slow";
-
-std::vector<token_id> encode(const tulu::detail::pipeline& source, std::string_view text, bool at_start = true) {
-  std::vector<token_id> ids(text.size() * 4 + 16);
-  tulu::token_sink sink{ids};
-  tulu::encode_workspace workspace;
-  source.encode(text, at_start, sink, workspace);
-  REQUIRE(sink.count() <= ids.size());
-  ids.resize(sink.count());
-  return ids;
-}
-
-std::string decode(const slow_pipeline& source, const std::vector<token_id>& ids) {
-  std::string text;
-  source.decode(ids, text);
-  return text;
-}
 
 tulu::sentencepiece_model small_model(const std::string& name = "llama") {
   return tulu::load_sentencepiece_model(data / (name + ".model"));

@@ -17,13 +17,18 @@ struct utf8_char {
 
 inline constexpr char32_t replacement_character = 0xFFFD;
 
+/// Whether `byte` goes on a sequence that another byte began.
+[[nodiscard]] constexpr bool is_utf8_trail(char byte) noexcept {
+  return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
+}
+
 /// The character at the start of `text`, which must not be empty.
 [[nodiscard]] constexpr utf8_char read_utf8(std::string_view text) noexcept {
   const auto byte = [text](std::size_t i) { return static_cast<char32_t>(static_cast<unsigned char>(text[i])); };
   const auto trails = [&](std::size_t count) {
     if (text.size() <= count) return false;
     for (std::size_t i = 1; i <= count; ++i)
-      if ((byte(i) & 0xC0) != 0x80) return false;
+      if (!is_utf8_trail(text[i])) return false;
     return true;
   };
   const char32_t lead = byte(0);
@@ -63,8 +68,8 @@ inline void append_utf8(std::string& out, char32_t code) {
 [[nodiscard]] constexpr std::size_t complete_utf8_prefix(std::string_view text) noexcept {
   for (std::size_t back = 1; back <= 3 && back <= text.size(); ++back) {
     const std::size_t at = text.size() - back;
+    if (is_utf8_trail(text[at])) continue;
     const auto lead = static_cast<unsigned char>(text[at]);
-    if ((lead & 0xC0) == 0x80) continue;
     const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
     if (length <= back || lead > 0xF4 || lead == 0xC0 || lead == 0xC1) break;
     // The second byte already tells overlong forms, surrogates and values beyond U+10FFFF.

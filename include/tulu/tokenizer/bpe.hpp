@@ -86,6 +86,19 @@ class bpe {
   using short_words = decltype(encode_workspace::short_words);
   using long_words = decltype(encode_workspace::long_words);
 
+  /// The character at the start of `text` as the pieces spell it: a blank for U+2581 where that is escaped, U+FFFD for
+  /// a byte that is not UTF-8. It is `clean` when its bytes say so as they are.
+  struct spelled_char {
+    char32_t code;
+    std::size_t length;
+    bool clean;
+  };
+  [[nodiscard]] spelled_char read_spelled(std::string_view text) const noexcept {
+    const utf8_char next = read_utf8(text);
+    const bool escaped = next.code == escaped_space && options_.escape_spaces;
+    return {escaped ? U' ' : next.code, next.length, next.valid && !escaped};
+  }
+
   /// The part at the start of `text`, which follows the character `before`.
   [[nodiscard]] part find_cut(std::string_view text, char32_t before) const noexcept {
     part found{0, true};
@@ -97,22 +110,19 @@ class bpe {
         ++found.length;
         continue;
       }
-      const utf8_char next = read_utf8(text.substr(found.length));
-      const bool escaped = next.code == escaped_space && options_.escape_spaces;
-      const char32_t code = escaped ? U' ' : next.code;
-      if (!joins_.may_join(before, code)) return found;
-      found.clean = found.clean && next.valid && !escaped;
+      const spelled_char next = read_spelled(text.substr(found.length));
+      if (!joins_.may_join(before, next.code)) return found;
+      found.clean = found.clean && next.clean;
       found.length += next.length;
-      before = code;
+      before = next.code;
     }
     return found;
   }
   /// The part at the start of `text`, at least one character of it.
   [[nodiscard]] part first_part(std::string_view text) const noexcept {
-    const utf8_char first = read_utf8(text);
-    const bool escaped = first.code == escaped_space && options_.escape_spaces;
-    const part rest = find_cut(text.substr(first.length), escaped ? U' ' : first.code);
-    return {first.length + rest.length, rest.clean && first.valid && !escaped};
+    const spelled_char first = read_spelled(text);
+    const part rest = find_cut(text.substr(first.length), first.code);
+    return {first.length + rest.length, rest.clean && first.clean};
   }
 
   /// Where an unknown character becomes nothing, what stands on its two sides may merge.
@@ -286,7 +296,7 @@ class bpe {
   }
   /// The first `width` bytes of `text`, up to three more to end with a whole character.
   [[nodiscard]] static std::string_view window(std::string_view text, std::size_t width) noexcept {
-    while (width < text.size() && is_trail(text[width])) ++width;
+    while (width < text.size() && is_utf8_trail(text[width])) ++width;
     return text.substr(0, width);
   }
   void merge_window(std::string_view text, std::size_t width, std::vector<bpe_symbol>& symbols, run& state) const {
@@ -299,14 +309,13 @@ class bpe {
     const auto& symbols = state.workspace.symbols;
     auto& following = state.workspace.next_symbols;
     for (std::size_t i = 1, tried = 0; i < symbols.size() && tried < tries; ++i) {
-      if (symbols[i].begin < width / 4 * 3 || is_trail(text[symbols[i].begin])) continue;
+      if (symbols[i].begin < width / 4 * 3 || is_utf8_trail(text[symbols[i].begin])) continue;
       ++tried;
       merge_window(text.substr(symbols[i].begin), width, following, state);
       if (following[0].end == symbols[i].end - symbols[i].begin && following[0].id == symbols[i].id) return i;
     }
     return std::nullopt;
   }
-  [[nodiscard]] static bool is_trail(char c) noexcept { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
   void emit(std::string_view text, const bpe_symbol& symbol, run& state) const {
     const std::optional<token_id> id = merges_.piece_of(text, symbol);
@@ -328,13 +337,11 @@ class bpe {
   void put_right(std::string_view text, bool space_first, std::string& out) const {
     out.assign(space_first ? 1 : 0, ' ');
     while (!text.empty()) {
-      const utf8_char next = read_utf8(text);
-      if (next.code == escaped_space && options_.escape_spaces) {
-        out += ' ';
-      } else if (next.valid) {
+      const spelled_char next = read_spelled(text);
+      if (next.clean) {
         out.append(text.substr(0, next.length));
       } else {
-        append_utf8(out, replacement_character);
+        append_utf8(out, next.code);
       }
       text.remove_prefix(next.length);
     }

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <tulu/core/utf8.hpp>
 #include <tulu/tokenizer/added_token.hpp>
 #include <tulu/tokenizer/encode_workspace.hpp>
 #include <tulu/tokenizer/mode.hpp>
@@ -211,7 +212,7 @@ class hf_pipeline final : public slow_pipeline {
         rules.remove_extra_whitespaces || !rules.escape_whitespaces || model.treat_whitespace_as_suffix || unk.empty())
       return false;
     std::size_t last = unk.size() - 1;
-    while (last > 0 && (static_cast<unsigned char>(unk[last]) & 0xC0) == 0x80) --last;
+    while (last > 0 && is_utf8_trail(unk[last])) --last;
     const std::string_view before = unk.substr(last);
     const std::string across = std::string{before}.append(space_symbol);
     bool known = model.byte_fallback;
