@@ -1,5 +1,7 @@
-// libFuzzer target: any bytes are a tokenizer.json that is read, or a tulu::error. A tokenizer that is read encodes and
-// decodes its own file, whole and as the rest of a text.
+// libFuzzer target: any bytes are a tokenizer.json that is read, or a tulu::error. A tokenizer that is read encodes its
+// own file and some texts, whole and as the rest of a text, alike with a used and a fresh workspace, and decodes any
+// ids.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -13,23 +15,44 @@
 
 namespace {
 
+using tulu::token_id;
+using tulu::detail::json_pipeline;
+
 void require(bool condition) {
   if (!condition) std::abort();
 }
 
-void use(const tulu::tokenizer_json& source, std::string_view text) {
-  const tulu::detail::json_pipeline pipeline{source};
+std::vector<token_id> encode(const json_pipeline& pipeline, std::string_view text, bool at_start,
+                             tulu::encode_workspace& workspace) {
+  std::vector<token_id> ids;
+  auto sink = tulu::token_sink::growing(ids);
+  pipeline.encode(text, at_start, sink, workspace);
+  sink.finish();
+  return ids;
+}
+
+void check_decoding(const json_pipeline& pipeline, const std::vector<token_id>& ids) {
+  std::string decoded;
+  for (const token_id id : ids) pipeline.decode_piece(id, decoded);
+  pipeline.decode(ids, decoded);
+}
+
+void use(const tulu::tokenizer_json& source, std::string_view file) {
+  const json_pipeline pipeline{source};
   tulu::encode_workspace workspace;
-  std::vector<tulu::token_id> ids(4096);
-  for (const bool at_start : {true, false}) {
-    tulu::token_sink sink{ids};
-    pipeline.encode(text, at_start, sink, workspace);
-    const std::size_t count = sink.count() < ids.size() ? sink.count() : ids.size();
-    for (std::size_t i = 0; i < count; ++i) require(ids[i] < source.pieces.size());
-    std::string decoded;
-    pipeline.decode({ids.data(), count}, decoded);
-    for (std::size_t i = 0; i < count; ++i) pipeline.decode_piece(ids[i], decoded);
+  for (const std::string_view text : {file, std::string_view{}, std::string_view{"  ab <s>a\xE2\x96\x81 \xFF<0x41>"}}) {
+    for (const bool at_start : {true, false}) {
+      const std::vector<token_id> ids = encode(pipeline, text, at_start, workspace);
+      require(std::all_of(ids.begin(), ids.end(), [&](token_id id) { return id < source.pieces.size(); }));
+      tulu::encode_workspace fresh;
+      require(ids == encode(pipeline, text, at_start, fresh));
+      check_decoding(pipeline, ids);
+    }
   }
+  std::vector<token_id> any;  // some may have no piece: a tulu::error
+  for (const char byte : file)
+    any.push_back(static_cast<token_id>(static_cast<unsigned char>(byte) * 7U % source.pieces.size()));
+  check_decoding(pipeline, any);
 }
 
 }  // namespace

@@ -227,6 +227,72 @@ TEST_CASE("models and settings of other families are refused") {
   CHECK(refusal("/pre_tokenizer", {{"type", "ByteLevel"}}).starts_with("tokenizer.json: pre_tokenizer.type: "));
 }
 
+TEST_CASE("what LLaMA's family has not is refused by its name and place") {
+  const auto step = [](const char* type) { return json{{"type", type}}; };
+  const json regex = {{"Regex", "\\s+"}};
+  CHECK(refusal("/normalizer", step("NFKC")).ends_with("(Prepend, Replace, Sequence), found \"NFKC\""));
+  CHECK(refusal("/pre_tokenizer", step("ByteLevel")).ends_with("found \"ByteLevel\""));
+  CHECK(refusal("/decoder", step("ByteLevel")).starts_with("tokenizer.json: decoder.type: expected a decoder"));
+  CHECK(refusal("/normalizer", {{"type", "Replace"}, {"pattern", regex}, {"content", ""}}) ==
+        "tokenizer.json: normalizer.pattern.Regex: expected a pattern without regular expressions, found \"\\\\s+\"");
+  const json split = {{"type", "Split"}, {"pattern", regex}, {"behavior", "Isolated"}, {"invert", false}};
+  CHECK(refusal("/pre_tokenizer", {{"type", "Sequence"}, {"pretokenizers", json::array({split})}})
+            .starts_with("tokenizer.json: pre_tokenizer.pretokenizers[0].pattern.Regex: "));
+  for (const char* type : {"WordPiece", "WordLevel", "Unigram"})
+    CHECK(refusal("/model/type", type).ends_with(std::string{"expected BPE, found \""} + type + "\""));
+}
+
+TEST_CASE("a value of a wrong type is an error that names its place") {
+  const auto wrong = [](std::string_view pointer, json value) {
+    const std::string message = refusal(pointer, std::move(value));
+    REQUIRE(message.starts_with("tokenizer.json: "));
+    return message.substr(16);
+  };
+  CHECK(wrong("/version", 1) == "version: expected a string, found 1");
+  CHECK(wrong("/model/type", 2) == "model.type: expected a string, found 2");
+  CHECK(wrong("/model/dropout", "0").starts_with("model.dropout: expected no dropout"));
+  CHECK(wrong("/model/unk_token", 0) == "model.unk_token: expected a string, found 0");
+  CHECK(wrong("/model/continuing_subword_prefix", false).ends_with("expected a string, found false"));
+  for (const char* option : {"fuse_unk", "byte_fallback", "ignore_merges"})
+    CHECK(wrong(std::string{"/model/"} + option, "true") ==
+          "model." + std::string{option} + ": expected true or false, found \"true\"");
+  CHECK(wrong("/model/vocab", nullptr) == "model.vocab: expected a value, found null");
+  CHECK(wrong("/model/merges", nullptr) == "model.merges: expected a value, found null");
+  CHECK(wrong("/model", nullptr) == "model: expected a value, found null");
+  CHECK(wrong("/added_tokens", "<s>") == "added_tokens: expected an array, found \"<s>\"");
+  CHECK(wrong("/added_tokens", json::array({1})) == "added_tokens[0]: expected an object, found 1");
+  CHECK(wrong("/normalizer", 1) == "normalizer: expected an object, found 1");
+  CHECK(wrong("/decoder", {{"type", "Sequence"}, {"decoders", 1}}) == "decoder.decoders: expected an array, found 1");
+  CHECK(wrong("/post_processor", json::object()) == "post_processor.type: expected a value, found no such key");
+  CHECK(wrong("/post_processor", {{"type", "TemplateProcessing"}}).starts_with("post_processor.single: "));
+
+  json token = added(4, "<x>");
+  for (const char* key : {"id", "content", "single_word", "lstrip", "rstrip", "normalized", "special"}) {
+    json broken = token;
+    broken[key] = json::array();
+    CHECK(wrong("/added_tokens", json::array({token, broken}))
+              .starts_with("added_tokens[1]." + std::string{key} + ": expected "));
+  }
+  token["id"] = -1;
+  CHECK(wrong("/added_tokens", json::array({token})) ==
+        "added_tokens[0].id: expected a non-negative integer, found -1");
+  token["id"] = 4294967296;
+  CHECK(wrong("/added_tokens", json::array({token})).ends_with("found 4294967296"));
+}
+
+TEST_CASE("a piece that the vocabulary has twice is an error") {
+  std::string text = small().dump();
+  text.replace(text.find("\"b\":2"), 5, "\"a\":2");
+  CHECK(message_of([&] { (void)tulu::io::parse_json(text, "tokenizer.json"); }) ==
+        "tokenizer.json: a: expected each key once, found a duplicate key");
+}
+
+TEST_CASE("of a merge that stands there twice both are kept, in their order") {
+  const auto source = read(with("/model/merges", json::array({"a b", "#version: 0.2", "a b"})));
+  REQUIRE(source.merges.size() == 2);
+  CHECK(source.merges[1].result == 3);
+}
+
 TEST_CASE("steps that would fill any memory or stack are refused") {
   const json twice = {{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}};
   json list = {{"type", "Sequence"}, {"normalizers", json::array()}, {"decoders", json::array()}};
