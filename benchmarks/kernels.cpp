@@ -140,7 +140,7 @@ int main(int argc, char** argv) {
   const tulu::cpu_features cpu = tulu::detect_cpu();
   benchmark::RegisterBenchmark("memcpy", copy)->Arg(in_cache)->Arg(in_memory);
   benchmark::RegisterBenchmark("stream add f32", stream_add)->Arg(in_cache)->Arg(in_memory);
-  for (const elementwise_table* table : tulu::kernel::usable_elementwise(cpu)) register_elementwise(table);
+  for (const auto* backend : tulu::kernel::usable_backends(cpu)) register_elementwise(backend->elementwise);
   constexpr std::int64_t hashed = 1 << 22;
   benchmark::RegisterBenchmark("sha256/portable", sha256_single, tulu::io::portable_sha256)->Arg(hashed);
   benchmark::RegisterBenchmark("sha256/best", sha256_single, tulu::simd::best_sha256(cpu))->Arg(hashed);

@@ -3,10 +3,10 @@
 #include <iterator>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "support/cli.hpp"
+#include "support/parse_ids.hpp"
 #include <tulu/generation/load_tokenizer.hpp>
 #include <tulu/tokenizer/tokenizer.hpp>
 
@@ -22,24 +22,6 @@ struct arguments {
 
 std::string read_all(std::istream& in) {
   return {std::istreambuf_iterator<char>{in}, {}};
-}
-
-/// The numbers of `text`, separated by blanks and line ends.
-std::vector<tulu::token_id> parse_ids(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r\n";
-  std::vector<tulu::token_id> ids;
-  for (;;) {
-    text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
-    if (text.empty()) return ids;
-    const std::string_view word = text.substr(0, text.find_first_of(blanks));
-    tulu::token_id id = 0;
-    const auto [end, failure] = std::from_chars(word.data(), word.data() + word.size(), id);
-    if (failure != std::errc{} || end != word.data() + word.size())
-      throw tulu::mismatch_error("standard input", "word " + std::to_string(ids.size() + 1), "an id",
-                                 tulu::printable(word, 40));
-    ids.push_back(id);
-    text.remove_prefix(word.size());
-  }
 }
 
 std::string line_of(const std::vector<tulu::token_id>& ids) {
@@ -60,7 +42,7 @@ void tokenize(const arguments& given) {
     for (const std::string& warning : tokens.warnings()) std::cerr << "warning: " << warning << '\n';
   const std::string input = read_all(std::cin);
   if (given.decode) {
-    std::cout << tokens.decode(parse_ids(input));
+    std::cout << tokens.decode(cli::parse_ids(input, "standard input"));
   } else {
     std::cout << line_of(tokens.encode(input, {.bos = given.bos}));
   }

@@ -8,7 +8,7 @@ source tests/support/packages.sh
 
 need_packages g++ clang cmake ninja-build python3 pkgconf \
   libeigen3-dev libxsimd-dev nlohmann-json3-dev libcli11-dev doctest-dev libbenchmark-dev
-want_packages clang-format-14 qemu-user python3-sentencepiece
+want_packages clang-format-14 qemu-user g++-aarch64-linux-gnu libedit-dev python3-sentencepiece
 # Debian keeps the sanitizers' run time apart from clang.
 if ! echo 'int main() {}' | clang++ -x c++ -fsanitize=address,undefined -o /dev/null - 2>/dev/null; then
   need_packages libclang-rt-dev

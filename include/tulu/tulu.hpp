@@ -1,6 +1,8 @@
 #pragma once
 
-// All of tulu but what is opt-in: scalar/eigen.hpp, tensor/eigen.hpp (Eigen) and kernel/dispatch.hpp (tulu::backends).
+// All of tulu but what is opt-in: scalar/eigen.hpp, tensor/eigen.hpp and simd/eigen.hpp (Eigen) and kernel/dispatch.hpp
+// (tulu::backends).
+#include <tulu/chat/templates.hpp>
 #include <tulu/checkpoint/catalogue.hpp>
 #include <tulu/checkpoint/open.hpp>
 #include <tulu/checkpoint/shard_writer.hpp>
@@ -13,8 +15,13 @@
 #include <tulu/diff/recover.hpp>
 #include <tulu/diff/verify.hpp>
 #include <tulu/fwd.hpp>
+#include <tulu/generation/chat_session.hpp>
+#include <tulu/generation/choose_template.hpp>
 #include <tulu/generation/load_tokenizer.hpp>
+#include <tulu/generation/session_file.hpp>
 #include <tulu/kernel/elementwise.hpp>
+#include <tulu/model/load.hpp>
+#include <tulu/sampling/sampler.hpp>
 #include <tulu/scalar/bf16.hpp>
 #include <tulu/scalar/f16.hpp>
 #include <tulu/scalar/traits.hpp>

@@ -91,7 +91,9 @@ void fill_random(column& elements, std::size_t count, std::uint32_t seed) {
 }
 
 std::vector<const elementwise_table*> tables() {
-  return tulu::kernel::usable_elementwise(tulu::detect_cpu());
+  std::vector<const elementwise_table*> found;
+  for (const auto* backend : tulu::kernel::usable_backends(tulu::detect_cpu())) found.push_back(backend->elementwise);
+  return found;
 }
 
 const elementwise_table& oracle() {

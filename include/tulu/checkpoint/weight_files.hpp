@@ -19,6 +19,12 @@
 
 namespace tulu::checkpoint {
 
+/// The folder that a model's other files lie in: `model` itself, or where the file `model` is.
+[[nodiscard]] inline std::filesystem::path folder_of(const std::filesystem::path& model) {
+  if (std::filesystem::is_directory(model)) return model;
+  return model.has_parent_path() ? model.parent_path() : std::filesystem::path{"."};
+}
+
 /// The files that the weights in a folder lie in.
 struct weight_files {
   std::vector<std::filesystem::path> paths;  ///< sorted

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include <tulu/checkpoint/weight_files.hpp>
 #include <tulu/core/error.hpp>
 #include <tulu/io/json.hpp>
 #include <tulu/tensor/dtype.hpp>
@@ -44,11 +45,7 @@ class model_config {
   io::json content_;
 };
 
-/// The folder that a model's other files lie in.
-[[nodiscard]] inline std::filesystem::path folder_of(const std::filesystem::path& model) {
-  if (std::filesystem::is_directory(model)) return model;
-  return model.has_parent_path() ? model.parent_path() : std::filesystem::path{"."};
-}
+using checkpoint::folder_of;
 
 /// Throws when the two models cannot be of one size. The vocabulary may differ.
 inline void check_same_size(const model_config& base, const model_config& source) {

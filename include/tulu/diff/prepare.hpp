@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include <tulu/checkpoint/catalogue.hpp>
+#include <tulu/checkpoint/looks_like_diff.hpp>
 #include <tulu/diff/execute.hpp>
 #include <tulu/diff/match.hpp>
 #include <tulu/diff/model_config.hpp>
@@ -25,10 +26,6 @@
 #include <tulu/version.hpp>
 
 namespace tulu::diff {
-
-/// The key in `__metadata__` that marks a diff made by make_diff, and its value: a tied embedding was subtracted once.
-inline constexpr char marker_key[] = "tulu_diff";
-inline constexpr char marker_value[] = "1";
 
 namespace detail {
 
@@ -129,12 +126,12 @@ inline void warn_of_base(plan& work, const checkpoint::catalogue& base, const di
   detail::check_vocabulary_size(config, sides.source_vocabulary);
 
   plan work{op, out, {}, {}, detail::files_to_copy(folder_of(source.path())), {}, {}, {}, {}};
-  const auto marker = source.metadata().find(marker_key);
-  const bool marked = marker != source.metadata().end() && marker->second == marker_value;
+  const auto marker = source.metadata().find(checkpoint::diff_marker_key);
+  const bool marked = marker != source.metadata().end() && marker->second == checkpoint::diff_marker_value;
   const bool twice = op == operation::add && sides.source_vocabulary.tied && !marked;
   work.tensors = match_tensors(sides, options.type, twice);
   std::map<std::string, std::string> metadata{{"format", "pt"}};
-  if (op == operation::subtract) metadata[marker_key] = marker_value;
+  if (op == operation::subtract) metadata[checkpoint::diff_marker_key] = checkpoint::diff_marker_value;
   plan_shards(work, options.max_shard_bytes, metadata);
   work.config = config.mended(detail::main_type(work), sides.source_vocabulary.tied);
   work.identity = detail::identify(work, base, source, options);

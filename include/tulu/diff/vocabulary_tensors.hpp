@@ -5,12 +5,14 @@
 #include <string_view>
 
 #include <tulu/checkpoint/catalogue.hpp>
+#include <tulu/checkpoint/tensor_names.hpp>
 #include <tulu/core/error.hpp>
 
 namespace tulu::diff {
 
-inline constexpr std::string_view embed_name = "model.embed_tokens.weight";
-inline constexpr std::string_view head_name = "lm_head.weight";
+using checkpoint::embed_name;
+using checkpoint::head_name;
+using checkpoint::is_derived_buffer;
 
 /// The two tensors with a row per vocabulary entry. In a tied model they are one: both point to the stored one.
 struct vocabulary_tensors {
@@ -34,11 +36,6 @@ struct vocabulary_tensors {
     found.head = found.embed;
   }
   return found;
-}
-
-/// `rotary_emb.inv_freq` is computed from the configuration; old checkpoints store it, and a diff of it is useless.
-[[nodiscard]] inline bool is_derived_buffer(std::string_view name) noexcept {
-  return name.ends_with("rotary_emb.inv_freq");
 }
 
 }  // namespace tulu::diff

@@ -1,39 +1,67 @@
 #pragma once
 
+#include <string_view>
 #include <vector>
 
 #include <tulu/core/cpu.hpp>
-#include <tulu/kernel/elementwise_table.hpp>
+#include <tulu/kernel/backend_table.hpp>
 #include <tulu/simd/portable.hpp>
 
 // The choice of a backend at run time. Opt-in: needs the library tulu::backends, whose translation units are compiled
-// for one instruction set each. Code built with -march=native uses elementwise_for<simd::native>() instead.
+// for one instruction set each. Code built with -march=native uses backend_table_for<simd::native>() instead.
 namespace tulu::kernel {
 
 #if defined(__x86_64__)
-[[nodiscard]] const elementwise_table& elementwise_sse4_2() noexcept;
-[[nodiscard]] const elementwise_table& elementwise_avx2() noexcept;
-[[nodiscard]] const elementwise_table& elementwise_avx512() noexcept;
+[[nodiscard]] const backend_table& backend_sse4_2() noexcept;
+[[nodiscard]] const backend_table& backend_avx2() noexcept;
+[[nodiscard]] const backend_table& backend_avx512() noexcept;
+[[nodiscard]] const backend_table& backend_avx512_vnni_bf16() noexcept;
+#elif defined(__aarch64__)
+[[nodiscard]] const backend_table& backend_neon64() noexcept;
 #endif
+[[nodiscard]] const backend_table& backend_eigen() noexcept;
 
-/// The tables a processor with these features can run, best first; the portable one is always the last.
-[[nodiscard]] inline std::vector<const elementwise_table*> usable_elementwise(
-    [[maybe_unused]] const cpu_features& cpu) {
-  std::vector<const elementwise_table*> tables;
+/// Whether some build of tulu has a backend of this name; see find_backend for whether this processor can run it.
+[[nodiscard]] constexpr bool is_backend_name(std::string_view name) noexcept {
+  for (const std::string_view known : {"portable", "sse4_2", "avx2", "avx512", "avx512_vnni_bf16", "neon64", "eigen"})
+    if (name == known) return true;
+  return false;
+}
+
+/// The backends that a processor with these features can run, best first. `portable` is always there; after it comes
+/// `eigen`, which is never the best: for comparison.
+[[nodiscard]] inline std::vector<const backend_table*> usable_backends([[maybe_unused]] const cpu_features& cpu) {
+  std::vector<const backend_table*> tables;
 #if defined(__x86_64__)
   const bool avx2 = cpu.avx2 && cpu.fma && cpu.f16c;
-  if (avx2 && cpu.avx512f && cpu.avx512cd && cpu.avx512bw && cpu.avx512dq && cpu.avx512vl)
-    tables.push_back(&elementwise_avx512());
-  if (avx2) tables.push_back(&elementwise_avx2());
-  if (cpu.sse4_2) tables.push_back(&elementwise_sse4_2());
+  const bool avx512 = avx2 && cpu.avx512f && cpu.avx512cd && cpu.avx512bw && cpu.avx512dq && cpu.avx512vl;
+  if (avx512 && cpu.avx512_vnni && cpu.avx512_bf16) tables.push_back(&backend_avx512_vnni_bf16());
+  if (avx512) tables.push_back(&backend_avx512());
+  if (avx2) tables.push_back(&backend_avx2());
+  if (cpu.sse4_2) tables.push_back(&backend_sse4_2());
+#elif defined(__aarch64__)
+  tables.push_back(&backend_neon64());
 #endif
-  tables.push_back(&elementwise_for<simd::portable>());
+  tables.push_back(&backend_table_for<simd::portable>());
+  tables.push_back(&backend_eigen());
   return tables;
 }
 
-/// The fastest table for a processor with these features.
+/// The backend of this name if a processor with these features can run it, else nullptr.
+[[nodiscard]] inline const backend_table* find_backend(std::string_view name, const cpu_features& cpu) {
+  for (const backend_table* table : usable_backends(cpu))
+    if (name == table->name) return table;
+  return nullptr;
+}
+
+/// The fastest backend for a processor with these features.
+[[nodiscard]] inline const backend_table& best_backend(const cpu_features& cpu) {
+  return *usable_backends(cpu).front();
+}
+
+/// The fastest element-wise kernels for a processor with these features.
 [[nodiscard]] inline const elementwise_table& best_elementwise(const cpu_features& cpu) {
-  return *usable_elementwise(cpu).front();
+  return *best_backend(cpu).elementwise;
 }
 
 }  // namespace tulu::kernel

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstring>
 
+#include <tulu/kernel/partial.hpp>
 #include <tulu/simd/backend.hpp>
 
 // Element-wise kernels of recover. All read each element as float32, compute there and round once to the type written
@@ -27,22 +28,6 @@ struct subtraction {
     return Backend::sub(a, b);
   }
 };
-
-/// Fewer elements than a register holds, by way of a full register. No scalar code here or below: its symbols would
-/// not carry the backend's name.
-template <class Backend, class T>
-[[nodiscard]] typename Backend::f32 load_some(const T* from, std::size_t n) noexcept {
-  T elements[Backend::lanes] = {};
-  std::memcpy(elements, from, n * sizeof(T));
-  return Backend::load(elements);
-}
-
-template <class Backend, class T>
-void store_some(T* to, std::size_t n, typename Backend::f32 value) noexcept {
-  T elements[Backend::lanes];
-  Backend::store(elements, value);
-  std::memcpy(to, elements, n * sizeof(T));
-}
 
 template <class Backend, class Operation, class A, class B, class Out>
 void combine(const A* a, const B* b, Out* out, std::size_t n) noexcept {

@@ -2,17 +2,23 @@
 
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 
 #include <tulu/scalar/traits.hpp>
 
 namespace tulu::simd {
 
-/// What a backend does with elements of type T: `load` reads `lanes` of them as floats, `store` rounds a register of
-/// floats to them, exactly as to_float and from_float do. The pointers need the alignment of T only.
+/// What a backend does with elements of type T: `load` reads `lanes` of them as floats, `load_two` twice as many into
+/// two registers in the order that costs least, `arrange` puts two registers of floats into that order, `store` rounds
+/// a register of floats to elements, exactly as to_float and from_float do. The pointers need the alignment of T only.
 template <class B, class T>
-concept backend_for = weight_scalar<T> && requires(const T* from, T* to, typename B::f32 value) {
+concept backend_for = weight_scalar<T> && requires(const T* from, T* to, typename B::f32 value, typename B::f32 other) {
   { B::load(from) }
   noexcept->std::same_as<typename B::f32>;
+  { B::load_two(from, value, other) }
+  noexcept;
+  { B::template arrange<T>(value, other) }
+  noexcept;
   { B::store(to, value) }
   noexcept;
 };
@@ -28,6 +34,53 @@ concept backend = backend_for<B, float> && backend_for<B, f16> && backend_for<B,
   { B::add(a, b) }
   noexcept->std::same_as<typename B::f32>;
   { B::sub(a, b) }
+  noexcept->std::same_as<typename B::f32>;
+  { B::mul(a, b) }
+  noexcept->std::same_as<typename B::f32>;
+  { B::div(a, b) }
+  noexcept->std::same_as<typename B::f32>;
+  { B::max(a, b) }
+  noexcept->std::same_as<typename B::f32>;
+  { B::fma(a, b, a) }  // a × b + a, rounded once where the processor and the compiler can
+  noexcept->std::same_as<typename B::f32>;
+  { B::exp(a) }  // within 2 units in the last place from -87 to 88, at most 2^-126 below, perhaps infinite above
+  noexcept->std::same_as<typename B::f32>;
+  { B::set(1.0f) }
+  noexcept->std::same_as<typename B::f32>;
+  { B::sum(a) }  // of the elements, in an order of the backend's own
+  noexcept->std::same_as<float>;
+  { B::tile_rows } -> std::convertible_to<std::size_t>;       // of the block of products that fits the registers:
+  { B::tile_registers } -> std::convertible_to<std::size_t>;  // rows of weights × registers of tokens
+};
+
+/// Products of 16-bit and 8-bit elements, and 4-bit ones made bytes. Each lane takes the two elements of a register of
+/// `pairs`, or the four of a register of `bytes`, that lie where it does: the elements of `lanes` lanes follow each
+/// other in memory, without a need for alignment. portable.hpp says what is computed.
+template <class B>
+concept dot_backend = backend<B> &&
+    requires(typename B::f32 f, typename B::i32 i, typename B::pairs p, typename B::bytes b, const bf16* bf16s,
+             const std::uint8_t* u8s, const std::int8_t* s8s) {
+  { B::load_pairs(bf16s) }
+  noexcept->std::same_as<typename B::pairs>;
+  { B::set_pair(bf16s) }  // the same two for each lane
+  noexcept->std::same_as<typename B::pairs>;
+  { B::dot_bf16(f, p, p) }
+  noexcept->std::same_as<typename B::f32>;
+  { B::load_bytes(u8s) }
+  noexcept->std::same_as<typename B::bytes>;
+  { B::load_bytes(s8s) }
+  noexcept->std::same_as<typename B::bytes>;
+  { B::set_bytes(s8s) }  // the same four for each lane
+  noexcept->std::same_as<typename B::bytes>;
+  { B::dot_u8s8(i, b, b) }
+  noexcept->std::same_as<typename B::i32>;
+  { B::low_nibbles(b) }
+  noexcept->std::same_as<typename B::bytes>;
+  { B::high_nibbles(b) }
+  noexcept->std::same_as<typename B::bytes>;
+  { B::set_i32(std::int32_t{}) }
+  noexcept->std::same_as<typename B::i32>;
+  { B::to_f32(i) }
   noexcept->std::same_as<typename B::f32>;
 };
 

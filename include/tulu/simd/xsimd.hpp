@@ -1,30 +1,49 @@
 #pragma once
 
 // Defines the backends for which this translation unit has the compiler flags: sse4_2 (-msse4.2), avx2 (-mavx2 -mfma
-// -mf16c), avx512 (those and -mavx512{f,cd,bw,dq,vl}).
-#if defined(__SSE4_2__)
+// -mf16c), avx512 (those and -mavx512{f,cd,bw,dq,vl}), avx512_vnni_bf16 (those and -mavx512{vnni,bf16}), neon64
+// (every aarch64).
+#if defined(__SSE4_2__) || defined(__aarch64__)
 
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 #include <xsimd/xsimd.hpp>
 
+#include <tulu/simd/arm/neon64.hpp>
 #include <tulu/simd/backend.hpp>
+#include <tulu/simd/x86/avx512.hpp>
+#include <tulu/simd/x86/dot.hpp>
 #include <tulu/simd/x86/float16.hpp>
 
 namespace tulu::simd {
 
-/// A backend over an xsimd architecture; `Float16` converts the 16-bit types, which xsimd does not know. Uses what
-/// xsimd 8.1 and 14 have in common.
-template <class Arch, class Float16>
+/// A backend over an xsimd architecture; `Float16` converts the 16-bit types, which xsimd does not know, `Dot` has the
+/// operations of dot_backend on raw registers. Uses what xsimd 8.1 and 14 have in common.
+template <class Arch, class Float16, class Dot>
 struct xsimd_backend {
   using f32 = xsimd::batch<float, Arch>;
+  using i32 = xsimd::batch<std::int32_t, Arch>;
+  using pairs = xsimd::batch<std::uint16_t, Arch>;
+  using bytes = xsimd::batch<std::uint8_t, Arch>;
   static constexpr std::size_t lanes = f32::size;
+  static constexpr std::size_t tile_rows = 6;
+  static constexpr std::size_t tile_registers = 2;
 
   [[nodiscard]] static f32 load(const float* from) noexcept { return f32::load_unaligned(from); }
   template <weight_scalar T>
   [[nodiscard]] static f32 load(const T* from) noexcept {
     return f32(Float16::load(from));
   }
+  template <weight_scalar T>
+  static void load_two(const T* from, f32& first, f32& second) noexcept {
+    first = load(from);
+    second = load(from + lanes);
+  }
+  template <weight_scalar T>
+  static void arrange(f32&, f32&) noexcept {}
   static void store(float* to, f32 value) noexcept { value.store_unaligned(to); }
   template <weight_scalar T>
   static void store(T* to, f32 value) noexcept {
@@ -33,30 +52,137 @@ struct xsimd_backend {
 
   [[nodiscard]] static f32 add(f32 a, f32 b) noexcept { return a + b; }
   [[nodiscard]] static f32 sub(f32 a, f32 b) noexcept { return a - b; }
+  [[nodiscard]] static f32 mul(f32 a, f32 b) noexcept { return a * b; }
+  [[nodiscard]] static f32 div(f32 a, f32 b) noexcept { return a / b; }
+  [[nodiscard]] static f32 max(f32 a, f32 b) noexcept { return xsimd::max(a, b); }
+  [[nodiscard]] static f32 fma(f32 a, f32 b, f32 c) noexcept { return xsimd::fma(a, b, c); }
+  [[nodiscard]] static f32 exp(f32 a) noexcept { return xsimd::exp(a); }
+  [[nodiscard]] static f32 set(float value) noexcept { return f32(value); }
+#if XSIMD_VERSION_MAJOR < 9
+  [[nodiscard]] static float sum(f32 a) noexcept {
+    return xsimd::hadd(a);
+  }
+#else
+  [[nodiscard]] static float sum(f32 a) noexcept {
+    return xsimd::reduce_add(a);
+  }
+#endif
+
+  [[nodiscard]] static pairs load_pairs(const bf16* from) noexcept {
+    return pairs(Dot::load(from));
+  }
+  [[nodiscard]] static pairs set_pair(const bf16* from) noexcept {
+    return pairs(Dot::set(four_bytes(from)));
+  }
+  [[nodiscard]] static f32 dot_bf16(f32 sum, pairs a, pairs b) noexcept {
+    return f32(Dot::dot_bf16(sum, a, b));
+  }
+  [[nodiscard]] static bytes load_bytes(const std::uint8_t* from) noexcept {
+    return bytes(Dot::load(from));
+  }
+  [[nodiscard]] static bytes load_bytes(const std::int8_t* from) noexcept {
+    return bytes(Dot::load(from));
+  }
+  [[nodiscard]] static bytes set_bytes(const std::int8_t* from) noexcept {
+    return bytes(Dot::set(four_bytes(from)));
+  }
+  [[nodiscard]] static i32 dot_u8s8(i32 sum, bytes u, bytes s) noexcept {
+    return i32(Dot::dot_u8s8(sum, u, s));
+  }
+  [[nodiscard]] static bytes low_nibbles(bytes a) noexcept {
+    return bytes(Dot::low_nibbles(a));
+  }
+  [[nodiscard]] static bytes high_nibbles(bytes a) noexcept {
+    return bytes(Dot::high_nibbles(a));
+  }
+  [[nodiscard]] static i32 set_i32(std::int32_t value) noexcept {
+    return i32(value);
+  }
+  [[nodiscard]] static f32 to_f32(i32 a) noexcept {
+    return f32(Dot::to_float(a));
+  }
+
+ private:
+  [[nodiscard]] static int four_bytes(const void* from) noexcept {
+    int bits = 0;
+    std::memcpy(&bits, from, sizeof(bits));
+    return bits;
+  }
 };
 
-struct sse4_2 : xsimd_backend<xsimd::sse4_2, x86::float16_sse4_2> {
+#if defined(__SSE4_2__)
+struct sse4_2 : xsimd_backend<xsimd::sse4_2, x86::float16_sse4_2, x86::dot_sse4_2> {
   static constexpr const char* name = "sse4_2";
 };
-static_assert(backend<sse4_2>);
+static_assert(dot_backend<sse4_2>);
+#endif
 
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 #define TULU_SIMD_AVX2 1
-struct avx2 : xsimd_backend<xsimd::fma3<xsimd::avx2>, x86::float16_avx2> {
+struct avx2 : xsimd_backend<xsimd::fma3<xsimd::avx2>, x86::float16_avx2, x86::dot_avx2> {
+  using backend = xsimd_backend<xsimd::fma3<xsimd::avx2>, x86::float16_avx2, x86::dot_avx2>;
   static constexpr const char* name = "avx2";
+
+  using backend::load_two;
+  static void load_two(const bf16* from, f32& first, f32& second) noexcept {
+    __m256 a, b;
+    x86::float16_avx2::load_two(from, a, b);
+    first = f32(a);
+    second = f32(b);
+  }
+  template <weight_scalar T>
+  static void arrange(f32& first, f32& second) noexcept {
+    if constexpr (std::same_as<T, bf16>) {
+      __m256 a = first, b = second;
+      x86::float16_avx2::arrange(a, b);
+      first = f32(a);
+      second = f32(b);
+    }
+  }
 };
-static_assert(backend<avx2>);
+static_assert(dot_backend<avx2>);
 #endif
 
 #if defined(TULU_SIMD_AVX2) && defined(__AVX512F__) && defined(__AVX512CD__) && defined(__AVX512BW__) && \
     defined(__AVX512DQ__) && defined(__AVX512VL__)
 #define TULU_SIMD_AVX512 1
-struct avx512 : xsimd_backend<xsimd::avx512bw, x86::float16_avx512> {
+template <class Dot>
+struct avx512_with : xsimd_backend<xsimd::avx512bw, x86::float16_avx512, Dot> {
+  using f32 = xsimd::batch<float, xsimd::avx512bw>;
+  static constexpr std::size_t tile_rows = 12;
+  [[nodiscard]] static f32 fma(f32 a, f32 b, f32 c) noexcept { return f32(x86::avx512_math::fma(a, b, c)); }
+  [[nodiscard]] static f32 max(f32 a, f32 b) noexcept { return f32(x86::avx512_math::max(a, b)); }
+  [[nodiscard]] static f32 exp(f32 a) noexcept { return f32(x86::avx512_math::exp(a)); }
+  [[nodiscard]] static float sum(f32 a) noexcept { return x86::avx512_math::sum(a); }
+};
+
+struct avx512 : avx512_with<x86::dot_avx512> {
   static constexpr const char* name = "avx512";
 };
-static_assert(backend<avx512>);
+static_assert(dot_backend<avx512>);
+
+#if defined(__AVX512VNNI__) && defined(__AVX512BF16__)
+#define TULU_SIMD_AVX512_VNNI_BF16 1
+struct avx512_vnni_bf16 : avx512_with<x86::dot_avx512_vnni_bf16> {
+  static constexpr const char* name = "avx512_vnni_bf16";
+};
+static_assert(dot_backend<avx512_vnni_bf16>);
+#endif
+#endif
+
+#if defined(__aarch64__)
+struct neon64 : xsimd_backend<xsimd::neon64, arm::float16_neon64, arm::dot_neon64> {
+  static constexpr const char* name = "neon64";
+  static constexpr std::size_t tile_registers = 3;
+  /// xsimd 8.1 multiplies with an approximate reciprocal.
+  [[nodiscard]] static f32 div(f32 a, f32 b) noexcept { return f32(a.data / b.data); }
+  /// FMLA from -O2 on. vfmaq_f32 is a call to g++ 12, which may change memory as it may set a floating-point flag, so
+  /// that arrays of registers stay there.
+  [[nodiscard]] static f32 fma(f32 a, f32 b, f32 c) noexcept { return f32(c.data + a.data * b.data); }
+};
+static_assert(dot_backend<neon64>);
 #endif
 
 }  // namespace tulu::simd
 
-#endif  // defined(__SSE4_2__)
+#endif  // defined(__SSE4_2__) || defined(__aarch64__)

@@ -9,11 +9,11 @@
 #include <utility>
 #include <vector>
 
+#include <tulu/core/python_space.hpp>
 #include <tulu/core/utf8.hpp>
 #include <tulu/tokenizer/added_token.hpp>
 #include <tulu/tokenizer/encode_workspace.hpp>
 #include <tulu/tokenizer/mode.hpp>
-#include <tulu/tokenizer/python_space.hpp>
 #include <tulu/tokenizer/sentencepiece_model.hpp>
 #include <tulu/tokenizer/slow_pipeline_base.hpp>
 #include <tulu/tokenizer/slow_tokens.hpp>

@@ -71,6 +71,19 @@ struct float16_avx2 {
     return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(read(from)), 16));
   }
 
+  /// Sixteen elements: 0 to 3 and 8 to 11, and 4 to 7 and 12 to 15. One shuffle each, where `load` takes two steps.
+  static void load_two(const bf16* from, __m256& first, __m256& second) noexcept {
+    const __m256i words = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+    first = _mm256_castsi256_ps(_mm256_unpacklo_epi16(_mm256_setzero_si256(), words));
+    second = _mm256_castsi256_ps(_mm256_unpackhi_epi16(_mm256_setzero_si256(), words));
+  }
+  /// Sixteen floats in the order of load_two.
+  static void arrange(__m256& first, __m256& second) noexcept {
+    const __m256 low = _mm256_permute2f128_ps(first, second, 0x20);
+    second = _mm256_permute2f128_ps(first, second, 0x31);
+    first = low;
+  }
+
   static void store(f16* to, __m256 value) noexcept {
     const __m256 nan = _mm256_cmp_ps(value, value, _CMP_UNORD_Q);
     const __m256 quiet =

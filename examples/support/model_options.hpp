@@ -1,0 +1,86 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cstddef>
+#include <iostream>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "cli.hpp"
+#include "progress_bar.hpp"
+#include <tulu/core/cpu.hpp>
+#include <tulu/core/executor.hpp>
+#include <tulu/kernel/dispatch.hpp>
+#include <tulu/model/load_options.hpp>
+#include <tulu/tensor/dtype.hpp>
+
+/// What the programs that run a model share.
+namespace cli {
+
+struct model_arguments {
+  std::string model{};
+  std::string weights = "auto";
+  std::string backend{};
+  bool allow_diff = false;
+};
+
+inline constexpr std::array<std::string_view, 4> weights_names{"auto", "f32", "f16", "bf16"};
+
+/// --weights, --backend and --allow-diff; the model is the program's own.
+inline void add_model_options(CLI::App& app, model_arguments& arguments) {
+  app.add_option("--weights", arguments.weights, "Type of the weight matrices in memory (auto: as stored)")
+      ->check(one_of(weights_names))
+      ->capture_default_str();
+  app.add_option("--backend", arguments.backend, "Instructions to compute with (default: the best of this processor)")
+      ->check(
+          [](const std::string& name) {
+            return tulu::kernel::is_backend_name(name) ? std::string{} : "unknown name " + name;
+          },
+          "NAME");
+  app.add_flag("--allow-diff", arguments.allow_diff, "Run what looks like a weight diff");
+}
+
+/// The dtype of one of `weights_names`; nothing for auto.
+[[nodiscard]] inline std::optional<tulu::dtype> parse_weights(std::string name) {
+  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
+  return tulu::dtype_from_safetensors(name);
+}
+
+/// The backend of that name, the best one for an empty name. Throws when this processor cannot run it.
+[[nodiscard]] inline const tulu::kernel::backend_table& choose_backend(std::string_view name) {
+  const tulu::cpu_features cpu = tulu::detect_cpu();
+  if (name.empty()) return tulu::kernel::best_backend(cpu);
+  if (const auto* const found = tulu::kernel::find_backend(name, cpu)) return *found;
+  std::string usable;
+  for (const auto* backend : tulu::kernel::usable_backends(cpu))
+    usable.append(usable.empty() ? "" : ", ").append(backend->name);
+  throw tulu::mismatch_error("--backend", "", "one that this processor can run (" + usable + ")", name);
+}
+
+[[nodiscard]] inline tulu::load_options to_load_options(const model_arguments& arguments, const common_options& common,
+                                                        std::stop_token stop, progress_bar& bar) {
+  const tulu::kernel::backend_table& backend = choose_backend(arguments.backend);
+  tulu::load_options options;
+  options.weights = parse_weights(arguments.weights);
+  options.conversion = backend.elementwise;
+  options.kernels = backend.model;
+  options.model.workers = std::make_shared<tulu::executor>(common.threads);
+  options.on_progress = [&bar](std::size_t done, std::size_t total) { bar.update(done, total); };
+  options.stop = std::move(stop);
+  options.allow_diff = arguments.allow_diff;
+  return options;
+}
+
+/// The warnings of a model that was loaded, after its progress bar. They are shown with --quiet too.
+inline void print_warnings(const tulu::llama_weights& weights) {
+  for (const std::string& warning : weights.warnings)
+    std::cerr << "warning: " << tulu::printable(warning, 1000) << '\n';
+}
+
+}  // namespace cli

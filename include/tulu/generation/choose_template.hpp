@@ -1,0 +1,208 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include <tulu/chat/templates.hpp>
+#include <tulu/core/error.hpp>
+#include <tulu/io/file.hpp>
+#include <tulu/io/json.hpp>
+#include <tulu/io/stand_in.hpp>
+#include <tulu/tokenizer/mode.hpp>
+#include <tulu/tokenizer/tokenizer_config.hpp>
+
+namespace tulu {
+
+/// A chat format and why it was taken, as a clause for people ("tokenizer_config.json has …").
+struct template_choice {
+  chat::any_template format;
+  std::string reason;
+};
+
+namespace detail {
+
+/// A format and what tells of it: all of `parts` in a text.
+struct template_hint {
+  std::string_view format;
+  std::array<std::string_view, 2> parts;
+};
+
+/// The first hint that `text` has all parts of.
+[[nodiscard]] inline const template_hint* find_hint(std::span<const template_hint> hints, std::string_view text) {
+  const auto has = [text](std::string_view part) { return text.find(part) != text.npos; };
+  const auto found = std::find_if(hints.begin(), hints.end(), [&](const template_hint& hint) {
+    return std::all_of(hint.parts.begin(), hint.parts.end(), has);
+  });
+  return found == hints.end() ? nullptr : &*found;
+}
+
+/// What a Jinja template writes in each format, the particular before the general.
+inline constexpr template_hint jinja_hints[] = {
+    {"llama3", {"<|start_header_id|>"}}, {"chatml", {"<|im_start|>"}}, {"zephyr", {"<|user|>", "<|assistant|>"}},
+    {"llama2", {"[INST]", "<<SYS>>"}},   {"llama2", {"[INST]"}},       {"alpaca", {"### Instruction:"}},
+    {"vicuna", {"USER:", "ASSISTANT:"}},
+};
+
+/// Parts of the names of models, in lower case. The models of Open Instruct use Tulu's format whatever they learned
+/// from.
+inline constexpr template_hint name_hints[] = {
+    {"tulu", {"tulu"}},
+    {"tulu", {"open-instruct"}},
+    {"vicuna", {"vicuna"}},
+    {"alpaca", {"alpaca"}},
+    {"zephyr", {"zephyr"}},
+    {"zephyr", {"tinyllama", "chat"}},
+    {"llama2", {"llama-2", "chat"}},
+    {"llama2", {"llama2", "chat"}},
+    {"llama2", {"codellama", "instruct"}},
+    {"llama3", {"llama-3", "instruct"}},
+    {"llama3", {"llama3", "instruct"}},
+    {"chatml", {"openhermes"}},
+};
+
+/// Tokens that were added for a format.
+inline constexpr template_hint token_hints[] = {{"chatml", {"<|im_start|>"}}, {"llama3", {"<|start_header_id|>"}}};
+/// Tokens that were added for a format and are common in others.
+inline constexpr template_hint weak_token_hints[] = {{"alpaca", {"[PAD]"}}};
+
+/// Zephyr and Tulu write the same markers; Zephyr ends the user's turns with EOS, too.
+[[nodiscard]] inline bool ends_user_turns(std::string_view jinja) {
+  const std::string_view user = jinja.substr(jinja.find("<|user|>"));
+  const std::string_view turn = user.substr(0, user.find("}}"));
+  return turn.find("eos_token") != turn.npos || turn.find("</s>") != turn.npos ||
+         turn.find("<|endoftext|>") != turn.npos;
+}
+
+[[nodiscard]] inline std::optional<std::string_view> format_of_jinja(std::string_view jinja) {
+  const template_hint* const hint = find_hint(jinja_hints, jinja);
+  if (hint == nullptr) return std::nullopt;
+  if (hint->format != "zephyr" || ends_user_turns(jinja)) return hint->format;
+  // Others have the markers of Tulu and a token of their own after each turn.
+  return jinja.find("<|end|>") == jinja.npos ? std::optional{std::string_view{"tulu"}} : std::nullopt;
+}
+
+[[nodiscard]] inline template_choice choice_of(std::string_view format, std::string reason) {
+  return {chat::template_by_name(format).value(), std::move(reason)};
+}
+
+[[nodiscard]] inline std::string last_part(const std::filesystem::path& path) {
+  const std::filesystem::path normal = path.lexically_normal();
+  std::string name = (normal.has_filename() ? normal : normal.parent_path()).filename().string();
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return name;
+}
+
+/// Looks at the files of one model for the format that it knows.
+class template_chooser {
+ public:
+  explicit template_chooser(const std::filesystem::path& model) : model_{std::filesystem::absolute(model)} {}
+
+  [[nodiscard]] template_choice choose() {
+    if (const auto choice = by_jinja_file()) return *choice;
+    tokenizer_config config = default_tokenizer_config(tokenizer_mode::hf);
+    tolerate("tokenizer_config.json", [&] {
+      if (std::filesystem::is_directory(model_)) config = load_tokenizer_config(model_, tokenizer_mode::hf);
+    });
+    if (config.chat_template)
+      if (const auto choice = by_jinja(*config.chat_template, "tokenizer_config.json")) return *choice;
+    if (const auto choice = by_name(model_)) return *choice;
+    if (const auto choice = by_token(token_hints, config)) return *choice;
+    if (const auto choice = by_name(trained_from())) return *choice;
+    if (const auto choice = by_token(weak_token_hints, config)) return *choice;
+    return choice_of("tulu", problems_ + "no file of the model names a format");
+  }
+
+ private:
+  /// What cannot be read says nothing of the format: that becomes a part of the reason.
+  template <class Action>
+  void tolerate(std::string_view what, Action&& action) {
+    try {
+      io::with_path_errors(action);
+    } catch (const error& problem) {
+      problems_.append(what).append(" cannot be used (").append(problem.what()).append("); ");
+    }
+  }
+  [[nodiscard]] std::optional<template_choice> by_jinja(std::string_view text, std::string_view file) {
+    if (const auto format = format_of_jinja(text))
+      return choice_of(*format, problems_ + std::string{file} + " has a chat template of this kind");
+    problems_.append("the chat template of ").append(file).append(" is of no known kind; ");
+    return std::nullopt;
+  }
+  /// Newer versions of transformers save the template in a file of its own.
+  [[nodiscard]] std::optional<template_choice> by_jinja_file() {
+    const std::string name = "chat_template.jinja";
+    std::error_code ignored;
+    if (!std::filesystem::exists(model_ / name, ignored)) return std::nullopt;
+    std::string text;
+    tolerate(name, [&] {
+      const io::file source{model_ / name};
+      text = io::read_head(source, std::min(source.size(), longest_template));
+    });
+    return text.empty() ? std::nullopt : by_jinja(text, name);
+  }
+  [[nodiscard]] std::optional<template_choice> by_token(std::span<const template_hint> hints,
+                                                        const tokenizer_config& config) const {
+    std::string tokens;
+    for (const added_token& token : config.added_tokens) tokens.append(token.content).append("\n");
+    for (const named_token& special : config.special_tokens) tokens.append(special.token.content).append("\n");
+    const template_hint* const hint = find_hint(hints, tokens);
+    if (hint == nullptr) return std::nullopt;
+    return choice_of(hint->format, problems_ + "the vocabulary has a token " + std::string{hint->parts[0]});
+  }
+  [[nodiscard]] std::optional<template_choice> by_name(const std::filesystem::path& path) const {
+    const std::string name = last_part(path);
+    const template_hint* const hint = find_hint(name_hints, name);
+    if (hint == nullptr) return std::nullopt;
+    return choice_of(hint->format, problems_ + "the model is called " + printable(name, 60));
+  }
+  /// The model that config.json says this one was made from.
+  [[nodiscard]] std::filesystem::path trained_from() {
+    std::string named;
+    std::error_code ignored;
+    if (!std::filesystem::exists(model_ / "config.json", ignored)) return named;
+    tolerate("config.json", [&] {
+      const std::string file = (model_ / "config.json").string();
+      named = io::optional_value<std::string>(io::load_json(file), "_name_or_path", file).value_or("");
+    });
+    return named;
+  }
+
+  static constexpr std::size_t longest_template = 1'000'000;
+
+  std::filesystem::path model_;
+  std::string problems_;
+};
+
+}  // namespace detail
+
+/// The chat format of the model at `path` (a folder or a file) and why: what chat_template.jinja or the chat_template
+/// of tokenizer_config.json writes, else tokens that were added for a format, else the model's name, else tulu. A
+/// template of an unknown kind or a file that cannot be read does not stop it and is told in the reason.
+[[nodiscard]] inline template_choice choose_template(const std::filesystem::path& path) {
+  return io::with_path_errors([&] { return detail::template_chooser{path}.choose(); });
+}
+
+/// The tokenizer mode in which the ids of `format` are those of the training, among those that the files of the model
+/// folder at `path` allow. Nothing, the default of `load_tokenizer`, where that is no folder.
+[[nodiscard]] inline std::optional<tokenizer_mode> choose_tokenizer_mode(const chat::any_template& format,
+                                                                         const std::filesystem::path& path) {
+  std::error_code ignored;
+  const auto has = [&](const char* name) { return std::filesystem::exists(path / name, ignored); };
+  const bool model = has("tokenizer.model");
+  const bool json = has("tokenizer.json");
+  if (!model && !json) return std::nullopt;
+  const tokenizer_mode preferred = parse_tokenizer_mode(format.preferred_mode()).value_or(tokenizer_mode::spm);
+  if (preferred == tokenizer_mode::hf_fast) return json ? preferred : tokenizer_mode::hf;
+  return model ? preferred : tokenizer_mode::hf_fast;
+}
+
+}  // namespace tulu

@@ -1,0 +1,122 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstring>
+
+#include <tulu/simd/backend.hpp>
+
+// Products of weights with few tokens, where reading the weights is what takes the time: rows are read as they lie in
+// the file, each once for up to four tokens.
+namespace tulu::kernel {
+
+/// Tokens for which multiply_few gives the same bits however many there are.
+inline constexpr std::size_t few_tokens = 8;
+
+/// y[t][r] = Σ_k weights[r][k] × x[t][k], or that added to y[t][r]. Rows of weights lie one after the other; those of x
+/// and y `x_stride` and `y_stride` floats apart.
+using multiply_few_function = void (*)(const std::byte* weights, std::size_t rows, std::size_t columns, const float* x,
+                                       std::size_t x_stride, std::size_t tokens, float* y, std::size_t y_stride,
+                                       bool add) noexcept;
+
+namespace detail {
+
+/// The products of `Rows` rows with `Tokens` tokens. Each sum runs over two registers, whatever Rows and Tokens are, so
+/// its bits do not depend on them.
+template <class Backend, class Weight, std::size_t Rows, std::size_t Tokens>
+struct dot_block {
+  using f32 = typename Backend::f32;
+  static constexpr std::size_t width = 2 * Backend::lanes;  ///< elements of a step
+  struct two {
+    f32 first, second;
+  };
+  using sums = std::array<std::array<two, Tokens>, Rows>;
+
+  [[nodiscard]] static two load_token(const float* x) noexcept {
+    two token{Backend::load(x), Backend::load(x + Backend::lanes)};
+    Backend::template arrange<Weight>(token.first, token.second);
+    return token;
+  }
+  [[nodiscard]] static two load_weights(const Weight* weights) noexcept {
+    two row{Backend::set(0), Backend::set(0)};
+    Backend::load_two(weights, row.first, row.second);
+    return row;
+  }
+  static void add(two& total, const two& a, const two& b) noexcept {
+    total.first = Backend::fma(a.first, b.first, total.first);
+    total.second = Backend::fma(a.second, b.second, total.second);
+  }
+
+  /// One step: the elements at `x + t × x_stride` and `weights + r × columns`.
+  static void step(sums& total, const Weight* weights, std::size_t columns, const float* x,
+                   std::size_t x_stride) noexcept {
+    if constexpr (Rows >= Tokens) {
+      std::array<two, Tokens> tokens;
+      for (std::size_t t = 0; t < Tokens; ++t) tokens[t] = load_token(x + t * x_stride);
+      for (std::size_t r = 0; r < Rows; ++r) {
+        const two row = load_weights(weights + r * columns);
+        for (std::size_t t = 0; t < Tokens; ++t) add(total[r][t], row, tokens[t]);
+      }
+    } else {
+      std::array<two, Rows> rows;
+      for (std::size_t r = 0; r < Rows; ++r) rows[r] = load_weights(weights + r * columns);
+      for (std::size_t t = 0; t < Tokens; ++t) {
+        const two token = load_token(x + t * x_stride);
+        for (std::size_t r = 0; r < Rows; ++r) add(total[r][t], rows[r], token);
+      }
+    }
+  }
+
+  /// The last `count` columns, fewer than a step has, with zeros behind them.
+  static void last_step(sums& total, const Weight* weights, std::size_t columns, const float* x, std::size_t x_stride,
+                        std::size_t count) noexcept {
+    Weight rows[Rows * width] = {};
+    float tokens[Tokens * width] = {};
+    for (std::size_t r = 0; r < Rows; ++r)
+      std::memcpy(rows + r * width, weights + r * columns, count * sizeof(Weight));
+    for (std::size_t t = 0; t < Tokens; ++t)
+      std::memcpy(tokens + t * width, x + t * x_stride, count * sizeof(float));
+    step(total, rows, width, tokens, width);
+  }
+
+  static void apply(const Weight* weights, std::size_t columns, const float* x, std::size_t x_stride, float* y,
+                    std::size_t y_stride, bool add_to_y) noexcept {
+    sums total;
+    for (auto& row : total) row.fill({Backend::set(0), Backend::set(0)});
+    std::size_t k = 0;
+    for (; columns - k >= width; k += width) step(total, weights + k, columns, x + k, x_stride);
+    if (k != columns) last_step(total, weights + k, columns, x + k, x_stride, columns - k);
+    for (std::size_t r = 0; r < Rows; ++r)
+      for (std::size_t t = 0; t < Tokens; ++t) {
+        const float value = Backend::sum(Backend::add(total[r][t].first, total[r][t].second));
+        float& out = y[t * y_stride + r];
+        out = add_to_y ? out + value : value;
+      }
+  }
+};
+
+template <class Backend, class Weight, std::size_t Rows, std::size_t Tokens>
+void multiply_rows(const Weight* weights, std::size_t rows, std::size_t columns, const float* x, std::size_t x_stride,
+                   float* y, std::size_t y_stride, bool add) noexcept {
+  std::size_t r = 0;
+  for (; rows - r >= Rows; r += Rows)
+    dot_block<Backend, Weight, Rows, Tokens>::apply(weights + r * columns, columns, x, x_stride, y + r, y_stride, add);
+  for (; r < rows; ++r)
+    dot_block<Backend, Weight, 1, Tokens>::apply(weights + r * columns, columns, x, x_stride, y + r, y_stride, add);
+}
+
+}  // namespace detail
+
+/// See multiply_few_function; `weights` are elements of type Weight.
+template <simd::backend Backend, class Weight>
+void multiply_few(const std::byte* weights, std::size_t rows, std::size_t columns, const float* x, std::size_t x_stride,
+                  std::size_t tokens, float* y, std::size_t y_stride, bool add) noexcept {
+  const auto* const w = reinterpret_cast<const Weight*>(weights);
+  for (; tokens >= 4; tokens -= 4, x += 4 * x_stride, y += 4 * y_stride)
+    detail::multiply_rows<Backend, Weight, 1, 4>(w, rows, columns, x, x_stride, y, y_stride, add);
+  if (tokens == 3) detail::multiply_rows<Backend, Weight, 1, 3>(w, rows, columns, x, x_stride, y, y_stride, add);
+  if (tokens == 2) detail::multiply_rows<Backend, Weight, 2, 2>(w, rows, columns, x, x_stride, y, y_stride, add);
+  if (tokens == 1) detail::multiply_rows<Backend, Weight, 4, 1>(w, rows, columns, x, x_stride, y, y_stride, add);
+}
+
+}  // namespace tulu::kernel

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cmath>
+#include <cstddef>
+
+#include <tulu/kernel/partial.hpp>
+#include <tulu/simd/backend.hpp>
+
+namespace tulu::kernel {
+
+/// out[i] = weight[i] × x[i] / sqrt(mean(x²) + epsilon) (Zhang and Sennrich 2019). `out` may be `x`.
+using rms_norm_function = void (*)(const float* x, const float* weight, std::size_t n, float epsilon,
+                                   float* out) noexcept;
+
+/// See rms_norm_function.
+template <simd::backend Backend>
+void rms_norm(const float* x, const float* weight, std::size_t n, float epsilon, float* out) noexcept {
+  constexpr std::size_t lanes = Backend::lanes;
+  auto even = Backend::set(0), odd = Backend::set(0);
+  const auto square = [](auto value, auto sum) { return Backend::fma(value, value, sum); };
+  std::size_t i = 0;
+  for (; n - i >= 2 * lanes; i += 2 * lanes) {
+    even = square(Backend::load(x + i), even);
+    odd = square(Backend::load(x + i + lanes), odd);
+  }
+  for (; n - i >= lanes; i += lanes) even = square(Backend::load(x + i), even);
+  if constexpr (lanes > 1) odd = square(detail::load_some<Backend>(x + i, n - i), odd);
+  const float mean = Backend::sum(Backend::add(even, odd)) / static_cast<float>(n);
+  const auto scale = Backend::set(1.0f / std::sqrt(mean + epsilon));
+  for (i = 0; n - i >= lanes; i += lanes)
+    Backend::store(out + i, Backend::mul(Backend::load(weight + i), Backend::mul(Backend::load(x + i), scale)));
+  if constexpr (lanes > 1) {
+    const auto rest = Backend::mul(detail::load_some<Backend>(x + i, n - i), scale);
+    detail::store_some<Backend>(out + i, n - i, Backend::mul(detail::load_some<Backend>(weight + i, n - i), rest));
+  }
+}
+
+}  // namespace tulu::kernel

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <stop_token>
+
+#include <tulu/kernel/elementwise_table.hpp>
+#include <tulu/kernel/model_table.hpp>
+#include <tulu/model/llama_model.hpp>
+#include <tulu/simd/native.hpp>
+#include <tulu/tensor/dtype.hpp>
+
+namespace tulu {
+
+/// What loading a model can be told.
+struct load_options {
+  /// Type of the weight matrices in memory (F32, F16 or BF16). Nothing: each as it is stored.
+  std::optional<dtype> weights{};
+  model_options model{};
+  /// The arithmetic of the conversion and of the forward pass, for load_model. The defaults fit the compiler flags in
+  /// force; kernel/dispatch.hpp chooses at run time.
+  const kernel::elementwise_table* conversion = &kernel::elementwise_for<simd::native>();
+  const kernel::model_table* kernels = nullptr;  ///< null: those of simd::native
+  /// Called from any thread, one call at a time, with the stored bytes that are done and their total.
+  std::function<void(std::size_t done, std::size_t total)> on_progress{};
+  /// A request to stop ends the loading with `cancelled`.
+  std::stop_token stop{};
+  /// Load what looks like a weight diff.
+  bool allow_diff = false;
+};
+
+}  // namespace tulu

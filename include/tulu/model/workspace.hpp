@@ -1,0 +1,109 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string>
+
+#include <tulu/checkpoint/llama_config.hpp>
+#include <tulu/core/aligned_buffer.hpp>
+#include <tulu/core/checked.hpp>
+#include <tulu/core/error.hpp>
+#include <tulu/kernel/model_table.hpp>
+#include <tulu/model/kv_cache.hpp>
+
+namespace tulu {
+
+/// What a workspace is made for.
+struct workspace_size {
+  std::size_t tokens = 0;      ///< of one pass
+  std::size_t logit_rows = 0;  ///< positions whose logits are computed together
+  std::size_t vocabulary = 0;  ///< rows of lm_head
+  std::size_t threads = 0;
+  std::size_t tile = 0;  ///< model_table::tile_tokens
+};
+
+/// All memory that a pass works in, float32, each part on a cache line of its own.
+class workspace {
+ public:
+  workspace(const llama_config& config, const workspace_size& size)
+      : buffer_{bytes_for(config, size)}, scratch_floats_{scratch_for(config, size)} {
+    float* next = reinterpret_cast<float*>(buffer_.data());
+    const std::array parts = parts_of(config, size);
+    float** const places[] = {&hidden, &normed, &query,   &key,   &value,  &attended, &gate,
+                              &up,     &tiles,  &cosines, &sines, &logits, &scratch_};
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      *places[i] = next;
+      next += padded(parts[i].rows * parts[i].columns);
+    }
+  }
+
+  [[nodiscard]] static std::size_t bytes_for(const llama_config& config, const workspace_size& size) {
+    std::size_t total = 0;
+    for (const part& each : parts_of(config, size)) {
+      const std::array factors{padded(each.columns), each.rows, sizeof(float)};
+      const auto bytes = checked_product(factors);
+      const auto sum = bytes ? checked_add(total, *bytes + line * sizeof(float)) : bytes;
+      if (!sum)
+        throw error{config.file + ": activations of " + std::to_string(size.tokens) +
+                    " tokens are more than a machine can hold"};
+      total = *sum;
+    }
+    return total;
+  }
+  [[nodiscard]] std::size_t bytes() const noexcept { return buffer_.size(); }
+
+  float* hidden = nullptr;    ///< [tokens, hidden_size]: the residual stream
+  float* normed = nullptr;    ///< [tokens, hidden_size]
+  float* query = nullptr;     ///< [tokens, num_attention_heads × head_dim]
+  float* key = nullptr;       ///< [tokens, num_key_value_heads × head_dim]
+  float* value = nullptr;     ///< as key
+  float* attended = nullptr;  ///< as query
+  float* gate = nullptr;      ///< [tokens, intermediate_size]
+  float* up = nullptr;        ///< as gate
+  float* tiles = nullptr;     ///< the input of a product, packed
+  float* cosines = nullptr;   ///< [tokens, head_dim / 2]
+  float* sines = nullptr;     ///< as cosines
+  float* logits = nullptr;    ///< [logit_rows, vocabulary]
+
+  /// What one thread's kernels work in.
+  [[nodiscard]] float* scratch(std::size_t thread) const noexcept { return scratch_ + thread * scratch_floats_; }
+
+ private:
+  struct part {
+    std::size_t rows, columns;
+  };
+  static constexpr std::size_t line = 16;
+
+  [[nodiscard]] static std::size_t padded(std::size_t floats) noexcept { return (floats + line - 1) / line * line; }
+  [[nodiscard]] static std::size_t scratch_for(const llama_config& config, const workspace_size& size) noexcept {
+    const std::size_t stride = kv_cache::stride_of(config);
+    const std::size_t group = config.num_attention_heads / config.num_key_value_heads;
+    return padded(std::max(kernel::multiply_scratch(std::max(size.tokens, size.logit_rows), size.tile),
+                           kernel::attention_scratch(group, stride)));
+  }
+  [[nodiscard]] static std::array<part, 13> parts_of(const llama_config& config, const workspace_size& size) noexcept {
+    const std::size_t tokens = size.tokens, query = config.query_size(), key = config.key_value_size();
+    const std::size_t tiled = (std::max(tokens, size.logit_rows) + size.tile - 1) / size.tile * size.tile;
+    const std::size_t widest = std::max({config.hidden_size, query, config.intermediate_size});
+    return {{{std::max(tokens, size.logit_rows), config.hidden_size},
+             {std::max(tokens, size.logit_rows), config.hidden_size},
+             {tokens, query},
+             {tokens, key},
+             {tokens, key},
+             {tokens, query},
+             {tokens, config.intermediate_size},
+             {tokens, config.intermediate_size},
+             {tiled, widest},
+             {tokens, config.head_dim / 2},
+             {tokens, config.head_dim / 2},
+             {size.logit_rows, size.vocabulary},
+             {size.threads, scratch_for(config, size)}}};
+  }
+
+  aligned_buffer buffer_;
+  std::size_t scratch_floats_;
+  float* scratch_ = nullptr;
+};
+
+}  // namespace tulu

@@ -1,0 +1,114 @@
+#pragma once
+
+#if defined(__SSE4_2__)
+
+#include <immintrin.h>
+
+// dot_bf16, dot_u8s8 and the nibbles as portable.hpp has them, one struct per backend.
+//
+// VPMADDUBSW adds two products in 16 bits and saturates, which 255 × 127 × 2 reaches. So the unsigned bytes are split
+// into their low 7 bits and their top bit: 127 × -128 × 2 and 128 × -128 × 2 both fit.
+namespace tulu::simd::x86 {
+
+struct dot_sse4_2 {
+  [[nodiscard]] static __m128i load(const void* from) noexcept {
+    return _mm_loadu_si128(static_cast<const __m128i*>(from));
+  }
+  [[nodiscard]] static __m128i set(int bits) noexcept { return _mm_set1_epi32(bits); }
+  [[nodiscard]] static __m128 to_float(__m128i a) noexcept { return _mm_cvtepi32_ps(a); }
+
+  [[nodiscard]] static __m128 dot_bf16(__m128 sum, __m128i a, __m128i b) noexcept {
+    const auto even = [](__m128i pairs) { return _mm_castsi128_ps(_mm_slli_epi32(pairs, 16)); };
+    const auto odd = [](__m128i pairs) {
+      return _mm_castsi128_ps(_mm_and_si128(pairs, _mm_set1_epi32(static_cast<int>(0xffff0000))));
+    };
+    sum = _mm_add_ps(sum, _mm_mul_ps(even(a), even(b)));
+    return _mm_add_ps(sum, _mm_mul_ps(odd(a), odd(b)));
+  }
+
+  [[nodiscard]] static __m128i dot_u8s8(__m128i sum, __m128i u, __m128i s) noexcept {
+    const __m128i top = _mm_set1_epi8(static_cast<char>(0x80)), one = _mm_set1_epi16(1);
+    const __m128i low_sums = _mm_madd_epi16(_mm_maddubs_epi16(_mm_andnot_si128(top, u), s), one);
+    const __m128i top_sums = _mm_madd_epi16(_mm_maddubs_epi16(_mm_and_si128(top, u), s), one);
+    return _mm_add_epi32(sum, _mm_add_epi32(low_sums, top_sums));
+  }
+
+  [[nodiscard]] static __m128i low_nibbles(__m128i a) noexcept { return _mm_and_si128(a, _mm_set1_epi8(0x0f)); }
+  [[nodiscard]] static __m128i high_nibbles(__m128i a) noexcept { return low_nibbles(_mm_srli_epi16(a, 4)); }
+};
+
+#if defined(__AVX2__) && defined(__FMA__)
+
+struct dot_avx2 {
+  [[nodiscard]] static __m256i load(const void* from) noexcept {
+    return _mm256_loadu_si256(static_cast<const __m256i*>(from));
+  }
+  [[nodiscard]] static __m256i set(int bits) noexcept { return _mm256_set1_epi32(bits); }
+  [[nodiscard]] static __m256 to_float(__m256i a) noexcept { return _mm256_cvtepi32_ps(a); }
+
+  [[nodiscard]] static __m256 dot_bf16(__m256 sum, __m256i a, __m256i b) noexcept {
+    const auto even = [](__m256i pairs) { return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16)); };
+    const auto odd = [](__m256i pairs) {
+      return _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xffff0000))));
+    };
+    return _mm256_fmadd_ps(odd(a), odd(b), _mm256_fmadd_ps(even(a), even(b), sum));
+  }
+
+  [[nodiscard]] static __m256i dot_u8s8(__m256i sum, __m256i u, __m256i s) noexcept {
+    const __m256i top = _mm256_set1_epi8(static_cast<char>(0x80)), one = _mm256_set1_epi16(1);
+    const __m256i low_sums = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_andnot_si256(top, u), s), one);
+    const __m256i top_sums = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_and_si256(top, u), s), one);
+    return _mm256_add_epi32(sum, _mm256_add_epi32(low_sums, top_sums));
+  }
+
+  [[nodiscard]] static __m256i low_nibbles(__m256i a) noexcept { return _mm256_and_si256(a, _mm256_set1_epi8(0x0f)); }
+  [[nodiscard]] static __m256i high_nibbles(__m256i a) noexcept { return low_nibbles(_mm256_srli_epi16(a, 4)); }
+};
+
+#endif
+
+#if defined(__AVX512F__) && defined(__AVX512BW__)
+
+struct dot_avx512 {
+  [[nodiscard]] static __m512i load(const void* from) noexcept { return _mm512_loadu_si512(from); }
+  [[nodiscard]] static __m512i set(int bits) noexcept { return _mm512_set1_epi32(bits); }
+  [[nodiscard]] static __m512 to_float(__m512i a) noexcept { return _mm512_maskz_cvtepi32_ps(0xffff, a); }
+
+  [[nodiscard]] static __m512 dot_bf16(__m512 sum, __m512i a, __m512i b) noexcept {
+    const auto even = [](__m512i pairs) { return _mm512_castsi512_ps(_mm512_maskz_slli_epi32(0xffff, pairs, 16)); };
+    const auto odd = [](__m512i pairs) {
+      return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
+    };
+    return _mm512_fmadd_ps(odd(a), odd(b), _mm512_fmadd_ps(even(a), even(b), sum));
+  }
+
+  [[nodiscard]] static __m512i dot_u8s8(__m512i sum, __m512i u, __m512i s) noexcept {
+    const __m512i rest = _mm512_set1_epi8(0x7f), top = _mm512_set1_epi8(static_cast<char>(0x80));
+    const __m512i one = _mm512_set1_epi16(1);
+    const __m512i low_sums = _mm512_madd_epi16(_mm512_maddubs_epi16(_mm512_and_si512(rest, u), s), one);
+    const __m512i top_sums = _mm512_madd_epi16(_mm512_maddubs_epi16(_mm512_and_si512(top, u), s), one);
+    return _mm512_add_epi32(sum, _mm512_add_epi32(low_sums, top_sums));
+  }
+
+  [[nodiscard]] static __m512i low_nibbles(__m512i a) noexcept { return _mm512_and_si512(a, _mm512_set1_epi8(0x0f)); }
+  [[nodiscard]] static __m512i high_nibbles(__m512i a) noexcept { return low_nibbles(_mm512_srli_epi16(a, 4)); }
+};
+
+#endif
+
+#if defined(__AVX512VNNI__) && defined(__AVX512BF16__)
+
+struct dot_avx512_vnni_bf16 : dot_avx512 {
+  [[nodiscard]] static __m512 dot_bf16(__m512 sum, __m512i a, __m512i b) noexcept {
+    return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
+  }
+  [[nodiscard]] static __m512i dot_u8s8(__m512i sum, __m512i u, __m512i s) noexcept {
+    return _mm512_dpbusd_epi32(sum, u, s);
+  }
+};
+
+#endif
+
+}  // namespace tulu::simd::x86
+
+#endif  // defined(__SSE4_2__)

@@ -1,0 +1,138 @@
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/temp_dir.hpp"
+#include <tulu/generation/choose_template.hpp>
+#include <tulu/io/json.hpp>
+
+namespace {
+
+namespace fs = std::filesystem;
+using tulu::tokenizer_mode;
+using tulu::test::write_file;
+
+/// A model folder of that name: names count.
+struct model_folder {
+  explicit model_folder(std::string name = "model") : path{temporary.path() / name} { fs::create_directory(path); }
+  void jinja(std::string_view text) const {
+    write_file(path / "tokenizer_config.json", "{\"chat_template\": " + tulu::io::quote_json(text) + "}");
+  }
+  [[nodiscard]] std::string name() const { return std::string{tulu::choose_template(path).format.name()}; }
+  [[nodiscard]] std::string reason() const { return tulu::choose_template(path).reason; }
+
+  tulu::test::temp_dir temporary;
+  fs::path path;
+};
+
+}  // namespace
+
+TEST_CASE("choose_template: the chat templates of published models are recognised") {
+  const model_folder model;
+  // Parts of the templates of Meta-Llama-3-8B-Instruct, OpenHermes-2.5, zephyr-7b-beta, tulu-2-7b, Llama-2-7b-chat,
+  // and Mistral-7B-Instruct.
+  const std::vector<std::pair<std::string, std::string>> known{
+      {"{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' %}", "llama3"},
+      {"{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}", "chatml"},
+      {"{{ '<|user|>\n' + message['content'] + eos_token }}{{ '<|assistant|>\n'  + message['content'] + eos_token }}",
+       "zephyr"},
+      {"{{ '<|user|>\n' + message['content'] }}{{ '<|assistant|>\n'  + message['content'] + eos_token }}", "tulu"},
+      {"{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}{{ '<<SYS>>\n' + content }}", "llama2"},
+      {"{{ '[INST] ' + message['content'] + ' [/INST]' }}", "llama2"},
+      {"{{ '### Instruction:\n' + message['content'] + '\n\n### Response:' }}", "alpaca"},
+      {"{{ 'USER: ' + message['content'] + ' ASSISTANT:' }}", "vicuna"}};
+  for (const auto& each : known) {
+    CAPTURE(each.first);
+    model.jinja(each.first);
+    CHECK(model.name() == each.second);
+    CHECK(model.reason() == "tokenizer_config.json has a chat template of this kind");
+  }
+}
+
+TEST_CASE("choose_template: an unknown chat template is told and does not stop the choice") {
+  const model_folder model;
+  for (const std::string jinja : {"{{ message['content'] }}", "", "{{'<|user|>' + x + '<|end|>' + '<|assistant|>'}}"}) {
+    model.jinja(jinja);
+    CHECK(model.name() == "tulu");
+    CHECK(model.reason() ==
+          "the chat template of tokenizer_config.json is of no known kind; no file of the model names a format");
+  }
+  write_file(model.path / "added_tokens.json", R"({"<|im_start|>": 32000})");
+  CHECK(model.name() == "chatml");
+}
+
+TEST_CASE("choose_template: chat_template.jinja counts before tokenizer_config.json") {
+  const model_folder model;
+  model.jinja("[INST]");
+  write_file(model.path / "chat_template.jinja", "<|im_start|>");
+  CHECK(model.name() == "chatml");
+  CHECK(model.reason() == "chat_template.jinja has a chat template of this kind");
+  write_file(model.path / "chat_template.jinja", "something else");
+  CHECK(model.name() == "llama2");
+}
+
+TEST_CASE("choose_template: without a chat template names and tokens tell") {
+  for (const auto& [folder, name] :
+       std::vector<std::pair<std::string, std::string>>{{"tulu-7b", "tulu"},
+                                                        {"open-instruct-stanford-alpaca-7b", "tulu"},
+                                                        {"Vicuna-13b-v1.1", "vicuna"},
+                                                        {"alpaca-7b", "alpaca"},
+                                                        {"zephyr-7b-beta", "zephyr"},
+                                                        {"TinyLlama-1.1B-Chat-v1.0", "zephyr"},
+                                                        {"Llama-2-7b-chat-hf", "llama2"},
+                                                        {"Meta-Llama-3-8B-Instruct", "llama3"},
+                                                        {"llama-7b", "tulu"}})
+    CHECK(model_folder{folder}.name() == name);
+
+  const model_folder model;
+  CHECK(model.reason() == "no file of the model names a format");
+  write_file(model.path / "added_tokens.json", R"({"[PAD]": 32000})");
+  CHECK(model.name() == "alpaca");
+  CHECK(model.reason() == "the vocabulary has a token [PAD]");
+  write_file(model.path / "config.json", R"({"_name_or_path": "/models/tulu-7b/"})");
+  CHECK(model.name() == "tulu");
+  CHECK(model.reason() == "the model is called tulu-7b");
+  write_file(model.path / "added_tokens.json", R"({"<|im_start|>": 32000})");
+  CHECK(model.name() == "chatml");
+}
+
+TEST_CASE("choose_template: the name of a folder counts however its path is written") {
+  const model_folder model{"vicuna-7b"};
+  for (const fs::path& path : {model.path / "", model.path / ".", model.path / "x" / ".."})
+    CHECK(tulu::choose_template(path).format.name() == "vicuna");
+}
+
+TEST_CASE("choose_template: files that cannot be read are told and do not stop the choice") {
+  const model_folder model;
+  write_file(model.path / "tokenizer_config.json", "{");
+  write_file(model.path / "config.json", "[]");
+  CHECK(model.name() == "tulu");
+  const std::string reason = model.reason();
+  CHECK(reason.find("tokenizer_config.json cannot be used (") != std::string::npos);
+  CHECK(reason.find("config.json cannot be used (") != std::string::npos);
+  fs::create_directory(model.path / "chat_template.jinja");
+  CHECK(model.reason().starts_with("chat_template.jinja cannot be used ("));
+  CHECK(tulu::choose_template(model.path / "absent").format.name() == "tulu");
+}
+
+TEST_CASE("choose_tokenizer_mode: the mode of the training where the files allow it") {
+  const model_folder model;
+  const auto mode_of = [&](std::string_view name) {
+    return tulu::choose_tokenizer_mode(tulu::chat::template_by_name(name).value(), model.path);
+  };
+  CHECK_FALSE(mode_of("tulu").has_value());
+  write_file(model.path / "tokenizer.json", "");
+  CHECK(mode_of("tulu") == tokenizer_mode::hf_fast);
+  CHECK(mode_of("llama3") == tokenizer_mode::hf_fast);
+  write_file(model.path / "tokenizer.model", "");
+  CHECK(mode_of("tulu") == tokenizer_mode::hf_legacy);
+  CHECK(mode_of("llama2") == tokenizer_mode::spm);
+  CHECK(mode_of("chatml") == tokenizer_mode::hf_fast);
+  fs::remove(model.path / "tokenizer.json");
+  CHECK(mode_of("chatml") == tokenizer_mode::hf);
+  CHECK_FALSE(tulu::choose_tokenizer_mode(tulu::chat::raw_template{}, model.path / "tokenizer.model").has_value());
+}

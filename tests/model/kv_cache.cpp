@@ -1,0 +1,121 @@
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/temp_dir.hpp"
+#include <tulu/model/kv_cache.hpp>
+
+namespace {
+
+using tulu::dtype;
+using tulu::kv_cache;
+using tulu::token_id;
+
+tulu::llama_config small_config() {
+  tulu::llama_config config;
+  config.num_hidden_layers = 3;
+  config.num_attention_heads = 4;
+  config.num_key_value_heads = 2;
+  config.head_dim = 20;
+  return config;
+}
+
+std::vector<token_id> held(const kv_cache& cache) {
+  return {cache.tokens().begin(), cache.tokens().end()};
+}
+
+}  // namespace
+
+TEST_CASE("a cache is empty and zero at first, of the size that was said before") {
+  for (const auto& [type, size] : {std::pair{dtype::f32, 4}, std::pair{dtype::f16, 2}, std::pair{dtype::bf16, 2}}) {
+    kv_cache cache{small_config(), 7, type};
+    CHECK(cache.type() == type);
+    CHECK(cache.capacity() == 7);
+    CHECK(cache.size() == 0);
+    CHECK(cache.stride() == 32);
+    CHECK(cache.bytes() == static_cast<std::size_t>(2 * 3 * 2 * 7 * 32 * size));
+    CHECK(cache.bytes() == kv_cache::bytes_for(small_config(), 7, type));
+    const std::byte* const first = cache.keys(0, 0);
+    CHECK(std::all_of(first, first + cache.bytes(), [](std::byte value) { return value == std::byte{0}; }));
+  }
+}
+
+TEST_CASE("the rows of every layer and head lie beside each other without overlap") {
+  kv_cache cache{small_config(), 5, dtype::f16};
+  std::vector<std::byte*> rows;
+  for (std::size_t layer = 0; layer < 3; ++layer)
+    for (std::size_t head = 0; head < 2; ++head) {
+      rows.push_back(cache.keys(layer, head));
+      rows.push_back(cache.values(layer, head));
+    }
+  std::sort(rows.begin(), rows.end());
+  CHECK(rows.front() == cache.keys(0, 0));
+  for (std::size_t i = 1; i < rows.size(); ++i) CHECK(rows[i] - rows[i - 1] == 5 * 32 * 2);
+  for (const std::byte* row : rows) CHECK(reinterpret_cast<std::uintptr_t>(row) % 32 == 0);
+}
+
+TEST_CASE("tokens are appended and forgotten from the end") {
+  kv_cache cache{small_config(), 6, dtype::f32};
+  const std::vector<token_id> tokens{5, 6, 7, 8};
+  cache.append(tokens);
+  CHECK(held(cache) == tokens);
+  cache.truncate(9);
+  CHECK(held(cache) == tokens);
+  cache.truncate(2);
+  CHECK(held(cache) == std::vector<token_id>{5, 6});
+  cache.append(std::vector<token_id>{1});
+  CHECK(held(cache) == std::vector<token_id>{5, 6, 1});
+  cache.truncate(0);
+  CHECK(cache.size() == 0);
+}
+
+TEST_CASE("of a prompt what it shares with the cache is kept, but for its last token") {
+  struct example {
+    std::vector<token_id> held, prompt, kept;
+  };
+  const example examples[] = {
+      {{1, 2, 3}, {1, 2, 3, 4}, {1, 2, 3}},
+      {{1, 2, 3}, {1, 2, 3}, {1, 2}},
+      {{1, 2, 3}, {1, 2}, {1}},
+      {{1, 2, 3}, {1, 9, 3}, {1}},
+      {{1, 2, 3}, {9, 2, 3}, {}},
+      {{1, 2, 3}, {1}, {}},
+      {{1, 2, 3}, {}, {}},
+      {{}, {1, 2}, {}},
+      {{1, 2, 3}, {1, 2, 9, 4, 5}, {1, 2}},
+  };
+  for (const example& each : examples) {
+    kv_cache cache{small_config(), 8, dtype::f32};
+    cache.append(each.held);
+    CHECK(cache.keep_common_prefix(each.prompt) == each.kept.size());
+    CHECK(held(cache) == each.kept);
+  }
+}
+
+TEST_CASE("a cache fits the models of its own shape only") {
+  const kv_cache cache{small_config(), 4, dtype::f32};
+  CHECK(cache.fits(small_config()));
+  auto other = small_config();
+  other.num_attention_heads = 8;  // more query heads share the same keys
+  CHECK(cache.fits(other));
+  for (auto member : {&tulu::llama_config::num_hidden_layers, &tulu::llama_config::num_key_value_heads,
+                      &tulu::llama_config::head_dim}) {
+    other = small_config();
+    other.*member += 2;
+    CHECK_FALSE(cache.fits(other));
+  }
+}
+
+TEST_CASE("a cache of another type, and one too large for any machine, are refused") {
+  using tulu::test::message_of;
+  CHECK(message_of([] { kv_cache cache(small_config(), 4, dtype::i32); }) ==
+        "KV cache: expected F32, F16 or BF16, found I32");
+  const std::size_t most = std::numeric_limits<std::size_t>::max() / 8;
+  CHECK(message_of([&] { (void)kv_cache::bytes_for(small_config(), most, dtype::f32); }) ==
+        "KV cache: " + std::to_string(most) + " positions are more than a machine can hold");
+}

@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <tulu/scalar/traits.hpp>
+#include <tulu/simd/backend.hpp>
+
+namespace tulu::test {
+
+/// The operations of one backend over arrays, for the tests of simd/: compiled once for each backend with its flags.
+/// `n` is a number of lanes, a multiple of the backend's. No standard library here: see cmake/backends/backend.cpp.in.
+struct operation_table {
+  using unary = void (*)(const float* in, float* out, std::size_t n) noexcept;
+  using binary = void (*)(const float* a, const float* b, float* out, std::size_t n) noexcept;
+  using ternary = void (*)(const float* a, const float* b, const float* c, float* out, std::size_t n) noexcept;
+
+  const char* name;
+  std::size_t lanes;
+  binary add, sub, mul, div, max;
+  ternary fma;
+  unary exp;
+  unary sum;  ///< one result for each register
+  void (*dot_bf16)(float sum, const bf16* a, const bf16* b, float* out, std::size_t n) noexcept;
+  void (*dot_bf16_pair)(float sum, const bf16* a, const bf16* pair, float* out, std::size_t n) noexcept;
+  void (*dot_u8s8)(std::int32_t sum, const std::uint8_t* u, const std::int8_t* s, float* out, std::size_t n) noexcept;
+  void (*dot_u8s8_four)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
+  /// dot_u8s8 of the nibbles of u with the same four.
+  void (*low_nibbles)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
+  void (*high_nibbles)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
+};
+
+namespace detail {
+
+template <class B>
+struct operations {
+  template <auto Operation>
+  static void two(const float* a, const float* b, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; i += B::lanes) B::store(out + i, Operation(B::load(a + i), B::load(b + i)));
+  }
+  static void fma(const float* a, const float* b, const float* c, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; i += B::lanes)
+      B::store(out + i, B::fma(B::load(a + i), B::load(b + i), B::load(c + i)));
+  }
+  static void exp(const float* in, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; i += B::lanes) B::store(out + i, B::exp(B::load(in + i)));
+  }
+  static void sum(const float* in, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; i += B::lanes) *out++ = B::sum(B::load(in + i));
+  }
+  static void dot_bf16(float sum, const bf16* a, const bf16* b, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; i += B::lanes)
+      B::store(out + i, B::dot_bf16(B::set(sum), B::load_pairs(a + 2 * i), B::load_pairs(b + 2 * i)));
+  }
+  static void dot_bf16_pair(float sum, const bf16* a, const bf16* pair, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; i += B::lanes)
+      B::store(out + i, B::dot_bf16(B::set(sum), B::load_pairs(a + 2 * i), B::set_pair(pair)));
+  }
+  static void dot_u8s8(std::int32_t sum, const std::uint8_t* u, const std::int8_t* s, float* out,
+                       std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; i += B::lanes)
+      B::store(out + i, B::to_f32(B::dot_u8s8(B::set_i32(sum), B::load_bytes(u + 4 * i), B::load_bytes(s + 4 * i))));
+  }
+  template <auto Nibbles>
+  static void with_four(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; i += B::lanes) {
+      const auto bytes = Nibbles(B::load_bytes(u + 4 * i));
+      B::store(out + i, B::to_f32(B::dot_u8s8(B::set_i32(0), bytes, B::set_bytes(four))));
+    }
+  }
+  static typename B::bytes same(typename B::bytes a) noexcept { return a; }
+
+  static constexpr operation_table table{B::name,
+                                         B::lanes,
+                                         &two<&B::add>,
+                                         &two<&B::sub>,
+                                         &two<&B::mul>,
+                                         &two<&B::div>,
+                                         &two<&B::max>,
+                                         &fma,
+                                         &exp,
+                                         &sum,
+                                         &dot_bf16,
+                                         &dot_bf16_pair,
+                                         &dot_u8s8,
+                                         &with_four<&same>,
+                                         &with_four<&B::low_nibbles>,
+                                         &with_four<&B::high_nibbles>};
+};
+
+}  // namespace detail
+
+template <simd::dot_backend Backend>
+[[nodiscard]] const operation_table& operations_for() noexcept {
+  return detail::operations<Backend>::table;
+}
+
+}  // namespace tulu::test
