@@ -10,6 +10,7 @@
 
 #include <doctest/doctest.h>
 
+#include "support/temp_dir.hpp"
 #include <tulu/chat/tulu.hpp>
 #include <tulu/core/cpu.hpp>
 #include <tulu/diff/recover.hpp>
@@ -18,8 +19,6 @@
 #include <tulu/io/json.hpp>
 #include <tulu/kernel/dispatch.hpp>
 #include <tulu/model/load.hpp>
-
-#include "support/temp_dir.hpp"
 
 namespace {
 

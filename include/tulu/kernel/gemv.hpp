@@ -72,10 +72,8 @@ struct dot_block {
                         std::size_t count) noexcept {
     Weight rows[Rows * width] = {};
     float tokens[Tokens * width] = {};
-    for (std::size_t r = 0; r < Rows; ++r)
-      std::memcpy(rows + r * width, weights + r * columns, count * sizeof(Weight));
-    for (std::size_t t = 0; t < Tokens; ++t)
-      std::memcpy(tokens + t * width, x + t * x_stride, count * sizeof(float));
+    for (std::size_t r = 0; r < Rows; ++r) std::memcpy(rows + r * width, weights + r * columns, count * sizeof(Weight));
+    for (std::size_t t = 0; t < Tokens; ++t) std::memcpy(tokens + t * width, x + t * x_stride, count * sizeof(float));
     step(total, rows, width, tokens, width);
   }
 

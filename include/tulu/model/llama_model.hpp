@@ -206,7 +206,7 @@ inline matrix_view<const float> llama_model::forward(std::span<const sequence_in
 inline void llama_model::check_input(const sequence_input& input) const {
   const llama_config& shape = config();
   if (input.tokens.empty()) throw mismatch_error("prompt", "", "at least one token", "none");
-  if (!input.cache->fits(shape)) throw error{"KV cache: made for a model of another shape"};
+  if (input.cache == nullptr || !input.cache->fits(shape)) throw error{"KV cache: made for a model of another shape"};
   const std::size_t room = input.cache->capacity() - input.cache->size();
   if (input.tokens.size() > room)
     throw mismatch_error("prompt", "",
