@@ -39,7 +39,7 @@ struct figures {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-/// 1.3 billion parameters: TinyLlama's family at the size of the first LLaMA's layers.
+/// 1.3 billion parameters.
 [[nodiscard]] tulu::llama_config shape_1_3b() {
   tulu::llama_config shape;
   shape.file = "shape 1.3b";

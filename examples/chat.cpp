@@ -137,15 +137,18 @@ void add_settings(CLI::App& app, tulu::generation_options& answers) {
       }
     };
     const std::string name = "--" + std::string{each.name};
-    CLI::Option* option = nullptr;
-    if (each.name == "stop") {
-      option =
-          app.add_option(name, answers.stop, std::string{each.help} + "; may be given more than once")->expected(1);
-      option->take_all();
+    const bool repeats = each.name == "stop";
+    const auto take = [&each, &answers, repeats](const std::string& text) {
+      if (repeats)
+        answers.stop.push_back(cli::unescaped(text));
+      else
+        each.assign(each, answers, text);
+    };
+    CLI::Option* const option = app.add_option_function<std::string>(
+        name, take, std::string{each.help} + (repeats ? "; may be given more than once" : ""));
+    if (repeats) {
+      option->trigger_on_parse();
     } else {
-      option = app.add_option_function<std::string>(
-          name, [&each, &answers](const std::string& text) { each.assign(each, answers, text); },
-          std::string{each.help});
       option->default_str(each.show(answers));
     }
     option->check(fits)->type_name(std::string{each.value});

@@ -1,4 +1,7 @@
 #include <array>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,10 +25,20 @@ struct arguments {
   std::string out{};
 };
 
+/// All of a file, or of what a pipe or a terminal gives.
+std::string read_text(const std::string& path) {
+  const auto kind = std::filesystem::status(path).type();
+  if (kind == std::filesystem::file_type::fifo || kind == std::filesystem::file_type::character) {
+    std::ifstream source{path, std::ios::binary};
+    return {std::istreambuf_iterator<char>{source}, {}};
+  }
+  const tulu::io::file source{path};
+  return tulu::io::read_head(source, source.size());
+}
+
 /// The ids of a file, fit for the model.
 std::vector<tulu::token_id> read_ids(const std::string& path, const tulu::llama_config& config) {
-  const tulu::io::file source{path};
-  const auto ids = cli::parse_ids(tulu::io::read_head(source, source.size()), path);
+  const auto ids = cli::parse_ids(read_text(path), path);
   if (ids.empty()) throw tulu::mismatch_error(path, "", "at least one id", "none");
   if (ids.size() > config.longest_sequence())
     throw tulu::mismatch_error(
@@ -40,15 +53,16 @@ std::vector<tulu::token_id> read_ids(const std::string& path, const tulu::llama_
 }
 
 void compute(const arguments& given) {
+  const tulu::llama_config config = tulu::load_llama_config(given.model.model);
+  const auto ids = read_ids(given.ids, config);
   const auto stop = cli::stop_on_interrupt();
-  const auto ids = read_ids(given.ids, tulu::load_llama_config(given.model.model));
   cli::progress_bar bar{!given.common.quiet};
-  const auto model = tulu::load_model(given.model.model, cli::to_load_options(given.model, given.common, stop, bar));
-  bar.clear();
-  cli::print_warnings(model->weights());
-  tulu::kv_cache cache = model->make_cache(ids.size(), tulu::dtype::f32);
-  const std::array extents{ids.size(), model->vocab_size()};
+  const std::array extents{ids.size(), config.vocab_size};
   tulu::io::write_npy(given.out, extents, [&](auto&& write) {
+    const auto model = tulu::load_model(given.model.model, cli::to_load_options(given.model, given.common, stop, bar));
+    bar.clear();
+    cli::print_warnings(model->weights());
+    tulu::kv_cache cache = model->make_cache(ids.size(), tulu::dtype::f32);
     model->prefill_all(
         cache, ids, [&](std::size_t, std::span<const float> row) { write(row); }, stop);
   });

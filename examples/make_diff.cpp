@@ -23,5 +23,5 @@ int main(int argc, char** argv) {
   app.add_option("--path_diff", given.out, "Where the diff goes: a new folder")->required();
   cli::add_diff_options(app, given, cli::diff_types);
   if (const auto code = cli::parse(app, argc, argv)) return *code;
-  return cli::guarded([&] { make_diff(given); });
+  return cli::guarded([&] { make_diff(given); }, cli::can_be_continued);
 }

@@ -55,5 +55,5 @@ int main(int argc, char** argv) {
     if (given.base.empty() && !given.verify) throw CLI::RequiredError("--path_raw and --path_diff");
   });
   if (const auto code = cli::parse(app, argc, argv)) return *code;
-  return cli::guarded([&] { recover(given); });
+  return cli::guarded([&] { recover(given); }, cli::can_be_continued);
 }

@@ -24,7 +24,8 @@ on_cpu() {
   "${run[@]}" "$build/tests/tulu_tests" --no-intro --source-file="$folders"
   for program in "$build"/examples/*; do
     if [ -f "$program" ] && [ -x "$program" ]; then
-      echo "$(basename "$program"): $("${run[@]}" "$program" --version)"
+      found=$("${run[@]}" "$program" --version) || fail "$cpu: $(basename "$program") --version"
+      echo "$(basename "$program"): $found"
     fi
   done
   if [ -x "$build/examples/chat" ]; then

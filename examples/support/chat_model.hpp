@@ -16,6 +16,7 @@
 #include <tulu/checkpoint/load_llama_config.hpp>
 #include <tulu/checkpoint/looks_like_diff.hpp>
 #include <tulu/checkpoint/open.hpp>
+#include <tulu/checkpoint/weight_files.hpp>
 #include <tulu/generation/choose_template.hpp>
 #include <tulu/generation/context_policy.hpp>
 #include <tulu/generation/load_tokenizer.hpp>
@@ -42,7 +43,7 @@ struct chat_model {
 /// The tokenizer of a model in the mode that `format` was trained with.
 [[nodiscard]] inline tulu::tokenizer load_chat_tokenizer(const std::filesystem::path& model,
                                                          const tulu::chat::any_template& format) {
-  const std::filesystem::path folder = std::filesystem::is_directory(model) ? model : model.parent_path();
+  const std::filesystem::path folder = tulu::checkpoint::folder_of(model);
   return tulu::load_tokenizer(folder, tulu::choose_tokenizer_mode(format, folder));
 }
 
@@ -95,7 +96,8 @@ struct chat_model {
   progress_bar bar{!common.quiet};
   const tulu::load_options options = to_load_options(given, common, std::move(stop), bar);
   if (!common.quiet) {
-    for (const std::string& warning : tokens.warnings()) std::cerr << "warning: " << warning << '\n';
+    for (const std::string& warning : tokens.warnings())
+      std::cerr << "warning: " << tulu::printable(warning, 1000) << '\n';
     std::cerr << describe_parameters(weights) << ", " << describe_weights(weights, options) << " weights, backend "
               << options.kernels->backend << ", threads " << options.model.workers->threads() << ", format "
               << format.format.name() << " (" << tulu::printable(format.reason) << "), "

@@ -88,7 +88,8 @@ inline constexpr std::array settings{
     detail::sampling_number<&tulu::sampling_options::seed>("seed", "N", "Of the random numbers"),
     setting{"max-new-tokens", "N", "The longest answer in tokens", &detail::assign_max_new_tokens,
             &detail::show_max_new_tokens},
-    setting{"stop", "TEXT", "Ends an answer", &detail::assign_stop, &detail::show_stop},
+    setting{"stop", "TEXT", "Ends an answer; \\n, \\r, \\t and \\\\ in it are a line end, a CR, a tab and a backslash",
+            &detail::assign_stop, &detail::show_stop},
 };
 
 /// Throws when a setting is out of range.

@@ -47,18 +47,43 @@ inline void add_common_options(CLI::App& app, common_options& options) {
   return out;
 }
 
-/// The command line with each option spelled as `app` declares it, last argument first, as CLI11 parses it.
+/// An option of the command line, and its name as `app` declares it.
+struct declared_option {
+  const CLI::Option* option = nullptr;
+  std::string name{};
+};
+
+/// The option with the long name `name`, if there is one.
+[[nodiscard]] inline declared_option find_declared(const CLI::App& app, std::string_view name) {
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& declared : option->get_lnames())
+      if (folded(declared) == folded(name)) return {option, declared};
+  return {};
+}
+
+/// The command line with each option spelled as `app` declares it and each `--name=value` but a flag's in two, last
+/// argument first, as CLI11 parses it: of `--name=` alone it would take the next argument for the value.
 [[nodiscard]] inline std::vector<std::string> spelled_as_declared(const CLI::App& app, int argc, char** argv) {
   std::vector<std::string> out;
-  for (int i = argc - 1; i > 0; --i) {
-    std::string argument = argv[i];
+  bool value_follows = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
     const std::size_t length = std::min(argument.find('='), argument.size());
-    if (argument.starts_with("--"))
-      for (const CLI::Option* option : app.get_options())
-        for (const std::string& name : option->get_lnames())
-          if (folded(name) == folded(argument.substr(2, length - 2))) argument.replace(2, length - 2, name);
-    out.push_back(std::move(argument));
+    const auto [option, name] = value_follows || !argument.starts_with("--")
+                                    ? declared_option{}
+                                    : find_declared(app, argument.substr(2, length - 2));
+    const bool takes_value = option != nullptr && option->get_items_expected_max() > 0;
+    const std::string_view rest = argument.substr(length);
+    if (option == nullptr) {
+      out.emplace_back(argument);
+    } else if (takes_value && !rest.empty()) {
+      out.insert(out.end(), {"--" + name, std::string{rest.substr(1)}});
+    } else {
+      out.push_back(("--" + name).append(rest));
+    }
+    value_follows = takes_value && rest.empty();
   }
+  std::reverse(out.begin(), out.end());
   return out;
 }
 
@@ -129,16 +154,17 @@ template <class Names>
   return source.get_token();
 }
 
-/// Runs a program's work: an error becomes one line on stderr and the exit code.
+/// Runs a program's work: an error becomes one line on stderr and the exit code. `on_interrupt` is the line after
+/// Ctrl-C.
 template <class Work>
-[[nodiscard]] int guarded(Work&& work) {
+[[nodiscard]] int guarded(Work&& work, std::string_view on_interrupt = "interrupted") {
   try {
     work();
     std::cout.flush();
     if (!std::cout) throw tulu::error{"standard output: cannot write"};
     return done;
   } catch (const tulu::cancelled&) {
-    std::cerr << "interrupted: run the same command again to continue\n";
+    std::cerr << on_interrupt << '\n';
     return interrupted;
   } catch (const std::exception& problem) {
     std::cerr << "error: " << tulu::printable(problem.what(), 4000) << '\n';

@@ -5,8 +5,10 @@
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <stop_token>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <unistd.h>
@@ -36,7 +38,8 @@ class conversation {
   conversation(session_type& session, interrupts& signals, conversation_style style)
       : session_{session}, signals_{signals}, style_{style} {}
 
-  /// Answers a message. False when Ctrl-C stopped the answer.
+  /// Answers a message. False when Ctrl-C stopped the answer; with nobody who can go on also when it came too late
+  /// for that.
   bool say(std::string text) {
     return show(
         [&](auto& print, std::stop_token stop) { return session_.reply(std::move(text), print, std::move(stop)); });
@@ -91,8 +94,10 @@ class conversation {
   bool show(Respond&& respond) {
     answer_printer print{::isatty(STDOUT_FILENO) == 1};
     tulu::reply_result result;
+    std::stop_token asked;
     {
       const interrupts::work answering{signals_, !style_.interactive};
+      asked = answering.token();
       try {
         result = respond(print, answering.token());
       } catch (...) {
@@ -104,7 +109,7 @@ class conversation {
     if (print.begun() || !stopped) print.finish();
     warn(result);
     if (!style_.quiet) dim(statistics_of(result.stats) + (stopped ? ", stopped" : ""));
-    return !stopped;
+    return !stopped && (style_.interactive || !asked.stop_requested());
   }
 
   void warn(const tulu::reply_result& result) const {
@@ -117,11 +122,15 @@ class conversation {
   }
 
   void system(std::string_view text) {
-    if (!text.empty()) session_.set_system(std::string{text});
+    if (!text.empty()) session_.set_system(text == "\"\"" ? std::string{} : std::string{text});
     note(session_.system().empty() ? "no system message" : "system message: " + std::string{session_.system()});
   }
 
+  /// Replaces no file but one that was saved so.
   void save(const std::filesystem::path& file) {
+    std::error_code ignored;
+    if (std::filesystem::exists(file, ignored) && !tulu::is_session_file(file))
+      throw tulu::error{file.string() + ": is there and is no saved conversation: it is not replaced"};
     tulu::save_session(session_, file);
     note("saved " + file.string() + ": " + size());
   }
@@ -141,11 +150,12 @@ class conversation {
   void set(std::string_view text) {
     tulu::generation_options options = session_.options();
     if (text.empty()) {
-      std::cerr << all_settings(options);
+      std::cerr << harmless(all_settings(options));
       return;
     }
     const setting& changed = apply_setting(text, options);
     session_.set_options(options);
+    if (changed.name == "seed") session_.random() = tulu::rng{options.sampling.seed};
     note(std::string{changed.name} + " = " + changed.show(options));
   }
 

@@ -31,6 +31,8 @@ struct diff_arguments {
   bool force = false;
 };
 
+inline constexpr std::string_view can_be_continued = "interrupted: run the same command again to continue";
+
 inline constexpr std::array<std::string_view, 6> diff_types{"float32", "float16", "bfloat16", "f32", "f16", "bf16"};
 
 /// The dtype of one of `diff_types`; nothing for another name.

@@ -24,7 +24,7 @@ struct command_entry {
 
 inline constexpr std::array commands{
     command_entry{command::system, "system", "[TEXT]",
-                  "set the system message for the answers to come; alone: show it"},
+                  "set the system message for the answers to come; \"\": none; alone: show it"},
     command_entry{command::save, "save", "FILE", "save the conversation"},
     command_entry{command::load, "load", "FILE", "take up a saved conversation"},
     command_entry{command::regen, "regen", "", "answer the last message anew"},

@@ -131,7 +131,7 @@ TEST_CASE("load_llama_config: rope scaling in the spellings of all versions") {
 }
 
 TEST_CASE("load_llama_config: the longest sequence of an endless linear factor is a number") {
-  CHECK(parse(R"("rope_scaling": {"type": "linear", "factor": 1e300})").longest_sequence() == 1'000'000'000'000'000);
+  CHECK(parse(R"("rope_scaling": {"type": "linear", "factor": 1e30})").longest_sequence() == 1'000'000'000'000'000);
 }
 
 TEST_CASE("load_llama_config: old and short spellings of the architecture") {
@@ -198,6 +198,7 @@ TEST_CASE("load_llama_config: numbers that no model has") {
       {R"("head_dim": 16777216)", "head_dim: expected at most 16777216 in all heads, found 32 heads of 16777216"},
       {R"("hidden_size": 16777216, "intermediate_size": 16777216, "num_hidden_layers": 16777216)",
        "hidden_size: expected a model that a machine can address"},
+      {R"("rms_norm_eps": 1e300)", "rms_norm_eps: expected a number that float32 can hold, found 1e+300"},
       {R"("rms_norm_eps": 0)", "rms_norm_eps: expected a number greater than 0, found 0"},
       {R"("rms_norm_eps": "x")", "rms_norm_eps: expected a number greater than 0, found \"x\""},
       {R"("rope_theta": -1)", "rope_theta: expected a number greater than 0, found -1"},

@@ -38,3 +38,21 @@ TEST_CASE("executor: an exception ends the job and reaches the caller; the next 
   workers.parallel_for(10, [&](std::size_t, std::size_t) { ++count; });
   CHECK(count == 10);
 }
+
+TEST_CASE("executor: more threads than processors, and thousands of small jobs one after the other") {
+  tulu::executor workers{16};
+  std::size_t sum = 0;
+  for (std::size_t job = 0; job < 3000; ++job) {
+    std::array<std::atomic<std::size_t>, 16> parts{};
+    workers.parallel_for(1 + job % 7, [&](std::size_t index, std::size_t thread) { parts[thread] += index + 1; });
+    for (const auto& part : parts) sum += part;
+  }
+  std::size_t expected = 0;
+  for (std::size_t job = 0; job < 3000; ++job) expected += (1 + job % 7) * (2 + job % 7) / 2;
+  CHECK(sum == expected);
+}
+
+TEST_CASE("executor: a number of threads that no machine has is refused") {
+  CHECK_THROWS_WITH_AS(tulu::executor{tulu::executor::most_threads + 1}, "threads: expected at most 4096, found 4097",
+                       tulu::error);
+}

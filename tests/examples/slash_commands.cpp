@@ -20,6 +20,7 @@ TEST_CASE("a command is a slash and a word, alone or before whitespace") {
   CHECK(word_of("/help  \n") == "help|");
   CHECK(word_of("/set top-p 0.9") == "set|top-p 0.9");
   CHECK(word_of("/system  Be\n brief. \n") == "system|Be\n brief.");
+  CHECK(word_of("/system \"\"") == "system|\"\"");
   CHECK(word_of("/?") == "?|");
   for (const char* message : {"", "/", "/ help", "help", " /help", "//help", "/usr/bin", "/a.b", "/2", "/Help"})
     CHECK_MESSAGE(word_of(message) == "none", message);

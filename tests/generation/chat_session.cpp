@@ -299,6 +299,17 @@ TEST_CASE("a message is the answer without the blanks that the template puts rou
   CHECK(content(tulu::chat::raw_template{}, " ab\n") == " ab\n");
 }
 
+TEST_CASE("the same random numbers draw the same answer") {
+  fixture first{{"ab", "cd"}};
+  tulu::generation_options options = first.chat.options();
+  options.sampling.seed = 9;
+  first.chat.set_options(options);
+  first.chat.reply("Hi");
+  CHECK(first.chat.state().random != tulu::rng{9}.state());
+  first.chat.random() = tulu::rng{9};
+  CHECK(first.chat.state().random == tulu::rng{9}.state());
+}
+
 TEST_CASE("a restored session goes on like the first") {
   fixture first{{"ab", "cd"}}, second{{"cd"}};
   tulu::generation_options options = first.chat.options();

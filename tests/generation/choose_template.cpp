@@ -102,8 +102,25 @@ TEST_CASE("choose_template: without a chat template names and tokens tell") {
 
 TEST_CASE("choose_template: the name of a folder counts however its path is written") {
   const model_folder model{"vicuna-7b"};
+  fs::create_directory(model.path / "x");
   for (const fs::path& path : {model.path / "", model.path / ".", model.path / "x" / ".."})
     CHECK(tulu::choose_template(path).format.name() == "vicuna");
+}
+
+TEST_CASE("choose_template: a weight file stands for its folder") {
+  const model_folder model{"vicuna-7b"};
+  const fs::path weights = model.path / "tulu.safetensors";
+  write_file(weights, "");
+  const auto same = [&](std::string_view name) {
+    CHECK(model.name() == name);
+    CHECK(tulu::choose_template(weights).format.name() == name);
+    CHECK(tulu::choose_template(weights).reason == model.reason());
+  };
+  same("vicuna");
+  model.jinja("[INST]");
+  same("llama2");
+  write_file(model.path / "chat_template.jinja", "<|im_start|>");
+  same("chatml");
 }
 
 TEST_CASE("choose_template: files that cannot be read are told and do not stop the choice") {

@@ -184,3 +184,20 @@ TEST_CASE("a chat session goes on with a conversation from a file, or stays as i
   CHECK(message.find("s.json: logit_bias: expected an id below") != std::string::npos);
   CHECK(other.messages().size() == 4);
 }
+
+TEST_CASE("a session file is known by its mark and read by its owner alone") {
+  const tulu::test::temp_dir dir;
+  const std::filesystem::path path = dir.path() / "talk.json";
+  CHECK_FALSE(tulu::is_session_file(path));
+  tulu::save_session(full_state(), path);
+  CHECK(tulu::is_session_file(path));
+  CHECK((std::filesystem::status(path).permissions() & std::filesystem::perms::mask) ==
+        (std::filesystem::perms::owner_read | std::filesystem::perms::owner_write));
+  tulu::test::write_file(path, R"({"messages": [], "tulu_session": 2})");
+  CHECK(tulu::is_session_file(path));
+  for (const char* other : {"", "notes", "{}", "[\"tulu_session\"]", "\"tulu_session\"", "{\"tulu_session\": 1"}) {
+    tulu::test::write_file(path, other);
+    CHECK_FALSE_MESSAGE(tulu::is_session_file(path), other);
+  }
+  CHECK_FALSE(tulu::is_session_file(dir.path()));
+}

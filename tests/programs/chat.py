@@ -67,6 +67,36 @@ class Script(ProgramTest):
             result = self.assert_done(chat(TALKER, "--prompt", "Hi", "--quiet", *arguments))
             self.assertEqual(result.stdout, expected + "\n")
 
+    def test_a_stop_text_is_what_slash_set_takes(self):
+        said = "a[OK],b\n\\c"
+        model = chain_model.write(self.dir / "model", chain_model.answers(said, start="|"))
+        for stops, expected in (
+            (["[OK]"], "a"), (["[zz,b]"], said), (["],"], "a[OK"), (["[zz]", r"\n", "[OK]"], "a"),
+            ([r"\n"], "a[OK],b"), ([r"b\n\\c"], "a[OK],"), ([r"\t"], said),
+        ):  # fmt: skip
+            arguments = [part for stop in stops for part in ("--stop", stop)]
+            result = self.assert_done(chat(model, "--prompt", "x|", "--format", "raw", "--quiet", *arguments))
+            self.assertEqual(result.stdout, expected + "\n", stops)
+
+    def test_an_empty_value_does_not_take_the_next_argument(self):
+        result = self.assert_done(run("chat", "--prompt=", "--model", TALKER, "--temperature=0", "--quiet"))
+        self.assertEqual(result.stdout, ANSWER + "\n")
+        self.assert_done(chat(TALKER, "--system=", "--quiet=true", "--prompt", "Hi"))
+        self.assert_wrong_usage(run("chat", "--model=", "--prompt", "Hi"), "--model")
+        self.assert_wrong_usage(run("chat", "--model", TALKER, "--stop=", "--prompt", "Hi"), "--stop")
+        self.assert_wrong_usage(run("chat", "--model", TALKER, "--prompt"), "--prompt")
+
+    def test_a_value_that_looks_like_an_option(self):
+        for arguments in (("--prompt", "--max_new_tokens=1"), ("--prompt=--quiet=",), ("--prompt", "--")):
+            self.assertEqual(self.assert_done(chat(TALKER, "--quiet", *arguments)).stdout, ANSWER + "\n")
+
+    def test_a_weight_file_stands_for_its_folder(self):
+        model = chain_model.write(self.dir / "vicuna-7b", chain_model.answers(ANSWER, start=":"))
+        for given, where in ((model, None), (model / "model.safetensors", None), (".", model), ("model.safetensors", model)):
+            result = self.assert_done(chat(given, "--prompt", "Hi", cwd=where))
+            self.assertEqual(result.stdout, ANSWER + "\n")
+            self.assertIn("format vicuna (the model is called vicuna-7b)", result.stderr)
+
     def test_the_length_of_answers(self):
         for count, expected in ((1, "o"), (4, "ok! "), (5, "ok! "), (7, ANSWER), (100, ANSWER)):
             result = self.assert_done(chat(TALKER, "--prompt", "Hi", "--quiet", "--max-new-tokens", count))
@@ -167,6 +197,32 @@ class Interrupted(ProgramTest):
         process.stdin.flush()
         self.assertEqual(os.read(process.stdout.fileno(), 1), b"x")
         self.end(process)
+
+    def test_an_answer_in_a_script_that_ends_then(self):
+        read, write = os.pipe()
+        self.addCleanup(os.close, read)
+        command = [program("chat"), "--model", str(TALKS_ON), "--quiet", "--max-new-tokens", "1"]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=write)
+        self.addCleanup(process.stdin.close)
+        self.addCleanup(process.kill)
+        process.stdin.write(b"Hi\n")
+        process.stdin.flush()
+        self.assertEqual(os.read(read, 1) + os.read(read, 1), b"x\n")
+        os.set_blocking(write, False)
+        filled = os.write(write, bytes(1 << 20))
+        os.set_blocking(write, True)
+        os.close(write)
+        process.stdin.write(b"Hi\nHi\n")
+        process.stdin.flush()
+        time.sleep(1)  # the last token of the answer now waits to be written
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        process.stdin.close()
+        shown = b""
+        while block := os.read(read, 1 << 16):
+            shown += block
+        self.assertEqual(process.wait(timeout=60), 130)
+        self.assertIn(shown[filled:], (b"x\n", b""))
 
     def test_waiting_for_a_line(self):
         process = self.start("--max-new-tokens", "1", stdin=subprocess.PIPE)
@@ -301,6 +357,8 @@ class Commands(AtTerminal):
         self.ask(terminal, "Hi\r", "tokens/s")
         self.ask(terminal, "/clear\r", "1 message")
         self.assertEqual(self.messages(terminal), [("system", "Be brief.")])
+        self.ask(terminal, '/system ""\r', "no system message")
+        self.assertEqual(self.messages(terminal), [])
 
     def test_undo_regen_and_clear(self):
         terminal = self.start(TALKER)
@@ -331,6 +389,48 @@ class Commands(AtTerminal):
         self.ask(terminal, "Again\r", r"\no\n")
         said = [("user", "Grö友ße"), ("assistant", ANSWER), ("user", "Again"), ("assistant", "o")]
         self.assertEqual(self.messages(terminal), said)
+
+    def test_save_replaces_only_conversations(self):
+        terminal = self.start(TALKER)
+        for name, content in (("notes.txt", "mine"), ("empty", ""), ("other.json", "{}")):
+            path = self.dir / name
+            path.write_text(content)
+            self.ask(terminal, f"/save {path}\r", f"error: .*{name}: is there and is no saved conversation")
+            self.assertEqual(path.read_text(), content)
+        self.ask(terminal, f"/save {self.dir}\r", "error: ")
+        for _ in range(2):
+            self.ask(terminal, f"/save {self.dir / 'talk'}\r", "saved ")
+        self.assertEqual((self.dir / "talk").stat().st_mode & 0o777, 0o600)
+
+    def test_what_is_loaded_does_not_command_the_terminal(self):
+        terminal = self.start(TALKER)
+        self.messages(terminal)
+        path = self.dir / "session.json"
+        session = json.loads(path.read_text(encoding="utf-8"))
+        session["options"]["stop"] = ["a\x1b[31mb\x9b\x07"]
+        session["messages"] = [{"role": "system", "content": "c\x1b[32md"}]
+        session["template"] = "e\x1b[33mf"
+        path.write_text(json.dumps(session))
+        self.ask(terminal, f"/load {path}\r", "loaded ")
+        self.ask(terminal, "/set\r", 'stop = "a.*b.*"')
+        self.ask(terminal, "/system\r", "system message: c.*d")
+        for code in (b"\x1b[31m", b"\x1b[32m", b"\x1b[33m", b"\xc2\x9b", b"\x07"):
+            self.assertNotIn(code, terminal.raw)
+
+    def test_a_seed_starts_anew_even_when_it_is_the_same(self):
+        terminal = self.start(TALKS_ON, "--format", "raw", "--max-new-tokens", "30", "--seed", "3")
+        self.ask(terminal, "/set temperature 5\r", "temperature = 5")
+
+        def answer(*commands):
+            for command in commands:
+                self.ask(terminal, f"{command}\r")
+            self.ask(terminal, "Hi\r", "tokens/s")
+            return self.messages(terminal)[-1][1]
+
+        first = answer()
+        self.assertNotEqual(answer("/undo"), first)
+        self.assertEqual(answer("/undo", "/set seed 3"), first)
+        self.assertEqual(answer("/undo", "/set seed 3"), first)
 
     def test_set(self):
         terminal = self.start(TALKER, "--top-k", "7", "--stop", "zz")

@@ -2,14 +2,17 @@
 
 import ast
 import os
+import signal
 import struct
+import subprocess
+import time
 import unittest
 from array import array
 from pathlib import Path
 
 from support import checkpoints
 from support.checkpoints import tensor
-from support.programs import ProgramTest, main, run
+from support.programs import ProgramTest, main, program, run
 
 STORIES = Path(os.environ.get("TULU_SHARED_DIR") or "absent") / "data" / "stories260K"
 ROWS, POSITIONS = 32, 64
@@ -113,6 +116,27 @@ class CommandLine(Logits):
         self.out.write_text("old")
         self.assertEqual(self.values()[1], (3, ROWS))
 
+    def test_ids_from_a_pipe(self):
+        expected = self.values(ids="5 9 1")
+        given = ["--model", self.model, "--out", self.out, "--ids-file"]
+        self.assert_done(run("logits", *given, "/dev/stdin", input="5 9 1"))
+        self.assertEqual(read_npy(self.out), expected)
+        self.assert_refused(run("logits", *given, "/dev/stdin", input="5 nine"), "/dev/stdin: word 2: expected an id")
+        self.assert_refused(run("logits", *given, "/dev/null"), "/dev/null: expected at least one id")
+        self.assert_refused(run("logits", *given, self.dir), "regular file")
+
+    def test_ctrl_c(self):
+        model = self.write(self.tensors, "long", max_position_embeddings=100_000)
+        command = [program("logits"), "--model", model, "--ids-file", self.ids("1 " * 100_000), "--out", self.out]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        partial = self.dir / ".out.npy.partial"
+        while process.poll() is None and not partial.exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.communicate(timeout=60), (b"", b"interrupted\n"))
+        self.assertEqual(process.returncode, 130)
+        self.assert_nothing_written()
+
     def test_wrong_syntax(self):
         given = ["--model", self.model, "--ids-file", self.ids("1"), "--out", self.out]
         for without in range(0, 6, 2):
@@ -204,8 +228,16 @@ class BadInput(Logits):
     def test_outputs_that_cannot_be(self):
         given = ["--model", self.model, "--ids-file", self.ids("1 2"), "--out"]
         self.assert_refused(run("logits", *given, self.dir), self.dir)
-        self.assert_refused(run("logits", *given, self.dir / "absent" / "a.npy"), "absent")
+        self.assert_refused(run("logits", *given, self.dir / "absent" / "a.npy"), "absent/a.npy: expected a file to write")
         self.assert_nothing_written()
+
+    def test_an_output_that_cannot_be_is_told_before_the_model_is_loaded(self):
+        model = self.write({name: item for name, item in self.tensors.items() if name != "lm_head.weight"}, "missing")
+        self.out = self.dir / "absent" / "a.npy"
+        self.refused("absent/a.npy", model=model)
+        self.out = self.dir / "file" / "a.npy"
+        self.out.parent.write_text("")
+        self.refused("file/a.npy", model=model)
 
 
 @unittest.skipUnless(STORIES.exists(), f"{STORIES} is not there")

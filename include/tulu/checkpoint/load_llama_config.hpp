@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -61,16 +60,18 @@ class config_reader {
     if (found != nullptr && !found->is_string()) throw mismatch(key, "a string", io::describe(*found));
     return found == nullptr ? std::nullopt : std::optional{found->get<std::string>()};
   }
-  /// A finite number, at least `least` and greater than zero.
+  /// A number that float32 can hold, at least `least` and greater than zero.
   [[nodiscard]] std::optional<double> number(std::string_view key, double least = 0) const {
     const io::json* const found = find(key);
     if (found == nullptr) return std::nullopt;
     const auto value = io::json_as<double>(*found);
-    if (!value || !std::isfinite(*value) || *value <= 0 || *value < least)
+    if (!value || !(*value > 0) || *value < least)
       throw mismatch(key,
                      least > 0 ? "a number of at least " + std::to_string(static_cast<int>(least))
                                : std::string{"a number greater than 0"},
                      io::describe(*found));
+    if (*value > static_cast<double>(std::numeric_limits<float>::max()))
+      throw mismatch(key, "a number that float32 can hold", io::describe(*found));
     return value;
   }
   [[nodiscard]] double required_number(std::string_view key, double least = 0) const {

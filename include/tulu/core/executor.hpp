@@ -45,11 +45,14 @@ void wait_while_equal(const std::atomic<Value>& value, Value old) noexcept {
 /// or from within a job. A job allocates nothing.
 class executor {
  public:
+  static constexpr std::size_t most_threads = 4096;
   using body_type = function_ref<void(std::size_t index, std::size_t thread)>;
 
   /// `threads` in all, the caller's included; 0: one per processor. Throws when the system gives no more threads.
   explicit executor(std::size_t threads = 0) {
     if (threads == 0) threads = std::max(1U, std::thread::hardware_concurrency());
+    if (threads > most_threads)
+      throw mismatch_error("threads", "", "at most " + std::to_string(most_threads), std::to_string(threads));
     try {
       for (std::size_t i = 1; i < threads; ++i) workers_.emplace_back([this, i] { work(i); });
     } catch (const std::exception& failed) {
@@ -64,40 +67,48 @@ class executor {
   [[nodiscard]] std::size_t threads() const noexcept { return workers_.size() + 1; }
 
   /// Calls body(index, thread) for each index below `count`, in any order, each once; `thread` is below `threads()` and
-  /// no two calls at a time have the same. Returns when all are done. The first exception ends the job and is thrown.
+  /// no two calls at a time have the same. Returns when all are done, without waiting for threads that came too late to
+  /// take part. The first exception ends the job and is thrown.
   void parallel_for(std::size_t count, body_type body) {
     if (count == 0) return;
     body_ = &body;
     count_ = count;
     next_.store(0, std::memory_order_relaxed);
     failure_ = nullptr;
-    const bool alone = workers_.empty() || count == 1;
-    if (!alone) {
-      busy_.store(workers_.size(), std::memory_order_relaxed);
-      job_.fetch_add(1, std::memory_order_release);
-      job_.notify_all();
+    if (workers_.empty() || count == 1) {
+      take_part(0);
+    } else {
+      state_.store((state_.load(std::memory_order_relaxed) & ~inside) + one_job + open, std::memory_order_release);
+      state_.notify_all();
+      take_part(0);
+      std::uint32_t now = state_.fetch_and(~open, std::memory_order_acq_rel) & ~open;
+      for (; (now & inside) != 0; now = state_.load(std::memory_order_acquire)) detail::wait_while_equal(state_, now);
     }
-    take_part(0);
-    if (!alone)
-      for (std::size_t busy = busy_.load(std::memory_order_acquire); busy != 0;
-           busy = busy_.load(std::memory_order_acquire))
-        detail::wait_while_equal(busy_, busy);
     if (failure_) std::rethrow_exception(failure_);
   }
 
  private:
+  // The parts of state_: how many threads work on the job, whether more may join, its number.
+  static constexpr std::uint32_t inside = 0xfff, open = 0x1000, one_job = 0x2000;
+
   void close() noexcept {
     closing_.store(true, std::memory_order_relaxed);
-    job_.fetch_add(1, std::memory_order_release);
-    job_.notify_all();
+    state_.fetch_add(one_job, std::memory_order_release);
+    state_.notify_all();
     for (std::thread& worker : workers_) worker.join();
   }
   void work(std::size_t thread) {
-    for (std::uint64_t seen = 0;; ++seen) {
-      detail::wait_while_equal(job_, seen);
-      if (closing_.load(std::memory_order_relaxed)) return;
-      take_part(thread);
-      if (busy_.fetch_sub(1, std::memory_order_acq_rel) == 1) busy_.notify_one();
+    std::uint32_t seen = 0;
+    for (std::uint32_t now = state_.load(std::memory_order_acquire); !closing_.load(std::memory_order_relaxed);
+         now = state_.load(std::memory_order_acquire)) {
+      if ((now & open) == 0 || now / one_job == seen) {
+        detail::wait_while_equal(state_, now);
+      } else if (state_.compare_exchange_strong(now, now + 1, std::memory_order_acq_rel)) {
+        seen = now / one_job;
+        take_part(thread);
+        const std::uint32_t left = state_.fetch_sub(1, std::memory_order_acq_rel) - 1;
+        if ((left & (inside | open)) == 0) state_.notify_all();
+      }
     }
   }
   void take_part(std::size_t thread) noexcept {
@@ -116,9 +127,8 @@ class executor {
   std::size_t count_ = 0;
   std::exception_ptr failure_;
   std::mutex mutex_;  ///< of failure_
-  alignas(64) std::atomic<std::uint64_t> job_ = 0;
+  alignas(64) std::atomic<std::uint32_t> state_ = 0;
   alignas(64) std::atomic<std::size_t> next_ = 0;
-  alignas(64) std::atomic<std::size_t> busy_ = 0;
   std::atomic<bool> closing_ = false;
   std::vector<std::thread> workers_;
 };

@@ -118,6 +118,9 @@ class chat_session {
     options_ = std::move(options);
   }
 
+  /// The random numbers of the answers to come.
+  [[nodiscard]] rng& random() noexcept { return generator_.random(); }
+
   [[nodiscard]] session_state state() const {
     return {std::string{format_.name()}, messages_, options_, generator_.random().state()};
   }

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include <tulu/chat/templates.hpp>
+#include <tulu/checkpoint/weight_files.hpp>
 #include <tulu/core/error.hpp>
 #include <tulu/io/file.hpp>
 #include <tulu/io/json.hpp>
@@ -104,17 +105,18 @@ inline constexpr template_hint weak_token_hints[] = {{"alpaca", {"[PAD]"}}};
 /// Looks at the files of one model for the format that it knows.
 class template_chooser {
  public:
-  explicit template_chooser(const std::filesystem::path& model) : model_{std::filesystem::absolute(model)} {}
+  explicit template_chooser(const std::filesystem::path& model)
+      : folder_{checkpoint::folder_of(std::filesystem::absolute(model))} {}
 
   [[nodiscard]] template_choice choose() {
     if (const auto choice = by_jinja_file()) return *choice;
     tokenizer_config config = default_tokenizer_config(tokenizer_mode::hf);
     tolerate("tokenizer_config.json", [&] {
-      if (std::filesystem::is_directory(model_)) config = load_tokenizer_config(model_, tokenizer_mode::hf);
+      if (std::filesystem::is_directory(folder_)) config = load_tokenizer_config(folder_, tokenizer_mode::hf);
     });
     if (config.chat_template)
       if (const auto choice = by_jinja(*config.chat_template, "tokenizer_config.json")) return *choice;
-    if (const auto choice = by_name(model_)) return *choice;
+    if (const auto choice = by_name(folder_)) return *choice;
     if (const auto choice = by_token(token_hints, config)) return *choice;
     if (const auto choice = by_name(trained_from())) return *choice;
     if (const auto choice = by_token(weak_token_hints, config)) return *choice;
@@ -141,10 +143,10 @@ class template_chooser {
   [[nodiscard]] std::optional<template_choice> by_jinja_file() {
     const std::string name = "chat_template.jinja";
     std::error_code ignored;
-    if (!std::filesystem::exists(model_ / name, ignored)) return std::nullopt;
+    if (!std::filesystem::exists(folder_ / name, ignored)) return std::nullopt;
     std::string text;
     tolerate(name, [&] {
-      const io::file source{model_ / name};
+      const io::file source{folder_ / name};
       text = io::read_head(source, std::min(source.size(), longest_template));
     });
     return text.empty() ? std::nullopt : by_jinja(text, name);
@@ -168,9 +170,9 @@ class template_chooser {
   [[nodiscard]] std::filesystem::path trained_from() {
     std::string named;
     std::error_code ignored;
-    if (!std::filesystem::exists(model_ / "config.json", ignored)) return named;
+    if (!std::filesystem::exists(folder_ / "config.json", ignored)) return named;
     tolerate("config.json", [&] {
-      const std::string file = (model_ / "config.json").string();
+      const std::string file = (folder_ / "config.json").string();
       named = io::optional_value<std::string>(io::load_json(file), "_name_or_path", file).value_or("");
     });
     return named;
@@ -178,15 +180,20 @@ class template_chooser {
 
   static constexpr std::size_t longest_template = 1'000'000;
 
-  std::filesystem::path model_;
+  std::filesystem::path folder_;
   std::string problems_;
 };
 
 }  // namespace detail
 
-/// The chat format of the model at `path` (a folder or a file) and why: what chat_template.jinja or the chat_template
-/// of tokenizer_config.json writes, else tokens that were added for a format, else the model's name, else tulu. A
-/// template of an unknown kind or a file that cannot be read does not stop it and is told in the reason.
+/// The chat format of the model at `path`, a folder or a weight file in it, and why. The first of these that tells:
+///   - what chat_template.jinja, then the chat_template of tokenizer_config.json writes;
+///   - the name of the folder;
+///   - tokens that were added for one format;
+///   - the name in config.json's _name_or_path, the model that this one was trained from;
+///   - tokens that were added for a format and are common in others.
+/// Else it is tulu. A template of an unknown kind or a file that cannot be read does not stop it and is told in the
+/// reason.
 [[nodiscard]] inline template_choice choose_template(const std::filesystem::path& path) {
   return io::with_path_errors([&] { return detail::template_chooser{path}.choose(); });
 }

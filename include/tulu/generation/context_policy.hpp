@@ -19,9 +19,8 @@ enum class context_policy {
   /// An error when the prompt and max_new_tokens more do not fit; without a limit, when the prompt does not.
   refuse,
   /// When an answer has too little room (for max_new_tokens, but at most a quarter of the context), the oldest turns
-  /// are
-  /// left out of the prompt, whole ones, until half of the context is free: a prompt that begins differently has to be
-  /// computed anew, which should not happen with every turn. The system message and the newest turn always stay.
+  /// are left out of the prompt, whole ones, until half of the context is free: a prompt that begins differently has to
+  /// be computed anew, which should not happen with every turn. The system message and the newest turn always stay.
   drop_oldest_turns,
   /// An error only when the prompt does not fit.
   stop_when_full,

@@ -46,11 +46,6 @@ class generated_ids {
     encoded_ = std::move(encoded);
   }
 
-  void clear() noexcept {
-    encoded_.clear();
-    answers_.clear();
-  }
-
  private:
   struct answer {
     std::size_t begin = 0;  ///< in `encoded_`, or its end

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include <sys/stat.h>
+
 #include <tulu/chat/message.hpp>
 #include <tulu/core/error.hpp>
 #include <tulu/core/utf8.hpp>
@@ -171,9 +173,18 @@ void name_file_in_errors(std::string_view file, Action&& action) {
   return state;
 }
 
-/// Replaces the file in one step: whatever happens, it is the old one or the new one.
+/// Replaces the file in one step: whatever happens, it is the old one or the new one. Only its owner may read it.
 inline void save_session(const session_state& state, const std::filesystem::path& path) {
-  io::write_atomically(path, format_session(state));
+  io::write_atomically(path, format_session(state), S_IRUSR | S_IWUSR);
+}
+/// Whether the file at `path` is there and has the mark of a session file, of whatever version and content.
+[[nodiscard]] inline bool is_session_file(const std::filesystem::path& path) {
+  try {
+    const io::json object = io::load_json(path);
+    return object.is_object() && object.contains("tulu_session");
+  } catch (const error&) {
+    return false;
+  }
 }
 [[nodiscard]] inline session_state load_session(const std::filesystem::path& path) {
   return parse_session(io::load_json(path), path.string());

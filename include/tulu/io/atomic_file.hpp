@@ -97,12 +97,12 @@ class partial_file {
 
 namespace detail {
 
-/// Lets `fill(write)` produce the partial file of `target`, syncs and publishes it.
+/// Lets `fill(write)` produce the partial file of `target`, syncs and publishes it. `mode` is its access, less umask's.
 template <class Fill>
-void replace_atomically(const std::filesystem::path& target, Fill&& fill) {
+void replace_atomically(const std::filesystem::path& target, Fill&& fill, ::mode_t mode = 0666) {
   const std::filesystem::path path = partial_path(target);
   {
-    const descriptor fd{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)};
+    const descriptor fd{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)};
     if (!fd.valid()) throw system_error(path, "create");
     fill([&](std::span<const std::byte> bytes) {
       while (!bytes.empty()) {
@@ -120,8 +120,9 @@ void replace_atomically(const std::filesystem::path& target, Fill&& fill) {
 }  // namespace detail
 
 /// Writes a small file whole: partial, sync, rename.
-inline void write_atomically(const std::filesystem::path& target, std::string_view content) {
-  detail::replace_atomically(target, [&](auto&& write) { write(std::as_bytes(std::span{content})); });
+inline void write_atomically(const std::filesystem::path& target, std::string_view content, ::mode_t mode = 0666) {
+  detail::replace_atomically(
+      target, [&](auto&& write) { write(std::as_bytes(std::span{content})); }, mode);
 }
 
 /// Copies a file of any size: partial, sync, rename.

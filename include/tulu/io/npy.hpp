@@ -54,7 +54,11 @@ void write_npy(const std::filesystem::path& target, std::span<const std::size_t>
   const auto count = checked_product(extents);
   if (!count || !checked_mul(*count, sizeof(float)))
     throw error{target.string() + ": more elements than a file can hold"};
-  if (std::filesystem::is_directory(target)) throw mismatch_error(target.string(), "", "a file to write", "a folder");
+  std::error_code ignored;
+  if (std::filesystem::is_directory(target, ignored))
+    throw mismatch_error(target.string(), "", "a file to write", "a folder");
+  if (target.has_parent_path() && !std::filesystem::is_directory(target.parent_path(), ignored))
+    throw mismatch_error(target.string(), "", "a file to write", "no folder for it");
   try {
     detail::replace_atomically(target, [&](auto&& write_bytes) {
       const std::string header = detail::format_npy_header("<f4", extents);
@@ -68,7 +72,6 @@ void write_npy(const std::filesystem::path& target, std::span<const std::size_t>
       if (left != 0) throw error{target.string() + ": fewer elements than were announced"};
     });
   } catch (...) {
-    std::error_code ignored;
     std::filesystem::remove(partial_path(target), ignored);
     throw;
   }

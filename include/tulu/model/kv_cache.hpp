@@ -35,7 +35,9 @@ class kv_cache {
         data_{bytes_for(config, capacity, type)} {
     if (!is_summable(type)) throw mismatch_error("KV cache", "", "F32, F16 or BF16", tulu::name(type));
     tokens_.reserve(capacity);
-    std::memset(data_.data(), 0, data_.size());
+    // Rows are written before they are read, so only what lies between them has to be zero: a cache whose rows have no
+    // such rest takes memory as it grows.
+    if (stride_ != head_dim_) std::memset(data_.data(), 0, data_.size());
   }
 
   /// What a cache takes. Throws when no machine has as much.

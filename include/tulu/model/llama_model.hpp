@@ -29,9 +29,10 @@ namespace tulu {
 
 /// What a model computes with; fixed when it is made.
 struct model_options {
-  std::size_t max_batch = 512;          ///< tokens of one pass; a longer prompt takes several
-  std::size_t max_sequences = 32;       ///< sequences of one pass
-  std::shared_ptr<executor> workers{};  ///< none: threads of its own, one per processor
+  std::size_t max_batch = 512;     ///< tokens of one pass; a longer prompt takes several
+  std::size_t max_sequences = 32;  ///< sequences of one pass
+  /// None: threads of its own, one per processor. Models that share threads take turns: one pass at a time.
+  std::shared_ptr<executor> workers{};
 };
 
 /// Tokens to be computed in the sequence that `cache` holds: they follow what is in it.
