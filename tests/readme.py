@@ -25,7 +25,7 @@ def build(code, folder, number):
     source, program = folder / f"example{number}.cpp", folder / f"example{number}"
     source.write_text(code)
     flags = ["-std=c++20", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wshadow", "-Werror"]
-    folders = [f"-isystem{name}" for name in os.environ["TULU_INCLUDE"].split(":") if name]
+    folders = [f"-idirafter{name}" for name in os.environ["TULU_INCLUDE"].split(":") if name]
     command = [os.environ["TULU_CXX"], *flags, f"-I{SOURCE / 'include'}", *folders, str(source), "-o", str(program), "-pthread"]
     subprocess.run(command, check=True)
     return program

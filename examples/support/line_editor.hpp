@@ -83,6 +83,9 @@ class line_editor : public line_reader {
     prompt_ = detail::to_wide(prompt);
     event_ = input_event::byte;
     el_wset(editor_.get(), EL_CLIENTDATA, this);
+    // libedit draws the prompt first: the terminal itself would edit what is typed until the mode is changed.
+    int edits = 0;
+    if (el_wget(editor_.get(), EL_EDITMODE, &edits) == 0 && edits != 0) el_wset(editor_.get(), EL_PREP_TERM, 1);
     std::fputs("\033[?2004h", screen_.get());
     int count = 0;
     const wchar_t* found = el_wgets(editor_.get(), &count);

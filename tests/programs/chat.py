@@ -423,7 +423,7 @@ class Commands(AtTerminal):
 
         def answer(*commands):
             for command in commands:
-                self.ask(terminal, f"{command}\r")
+                self.ask(terminal, f"{command}\r", "taken back|seed = 3")
             self.ask(terminal, "Hi\r", "tokens/s")
             return self.messages(terminal)[-1][1]
 
