@@ -13,7 +13,7 @@
 #include <doctest/doctest.h>
 
 #include "support/kernel_data.hpp"
-#include "support/npy.hpp"
+#include <tulu/io/npy.hpp>
 #include <tulu/model/llama_model.hpp>
 #include <tulu/model/load_weights.hpp>
 
@@ -41,7 +41,7 @@ std::vector<fs::path> golden_folders() {
 }
 
 std::vector<token_id> read_ids(const fs::path& path) {
-  const auto stored = tulu::test::read_npy<std::int32_t>(path);
+  const auto stored = tulu::io::read_npy<std::int32_t>(path).elements;
   return {stored.begin(), stored.end()};
 }
 
@@ -55,7 +55,7 @@ std::shared_ptr<const llama_weights> load(const fs::path& folder, std::optional<
 double distance(const fs::path& folder, const std::shared_ptr<const llama_weights>& weights, const model_table& kernels,
                 std::size_t max_batch) {
   const auto ids = read_ids(folder / "ids.npy");
-  const auto wanted = tulu::test::read_npy<float>(folder / "logits.npy");
+  const auto wanted = tulu::io::read_npy<float>(folder / "logits.npy").elements;
   llama_model model{weights, kernels, {.max_batch = max_batch, .workers = workers}};
   REQUIRE(wanted.size() == ids.size() * model.vocab_size());
   kv_cache cache = model.make_cache(ids.size(), dtype::f32);
