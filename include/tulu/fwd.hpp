@@ -27,6 +27,18 @@ class tokenizer;
 class stream_decoder;
 struct encode_workspace;
 
+struct llama_config;
+struct llama_weights;
+struct load_options;
+struct model_options;
+class kv_cache;
+class llama_model;
+
+struct generation_options;
+struct generation_result;
+struct sampling_options;
+class sampler;
+
 namespace io {
 class file;
 class mapped_file;
@@ -35,7 +47,15 @@ class sha256;
 
 namespace kernel {
 struct elementwise_table;
+struct model_table;
+struct weight_matrix;
 }  // namespace kernel
+
+namespace chat {
+struct message;
+struct segment;
+class any_template;
+}  // namespace chat
 
 namespace checkpoint {
 class tensor_file;

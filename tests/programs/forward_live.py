@@ -100,8 +100,8 @@ class Forward(ForwardTest):
                 self.check_folder(folder, EXACT)
             for weights in ("f16", "bf16"):
                 with self.subTest(folder.name, weights=weights):
-                    _, ids = read_npy(folder / "ids.npy")
-                    _, wanted = read_npy(folder / "logits.npy")
+                    _, _, ids = read_npy(folder / "ids.npy")
+                    _, _, wanted = read_npy(folder / "logits.npy")
                     off, _, _ = self.distance(folder, ids, wanted, "--weights", weights)
                     print(f"{folder.name} {weights}: {off:.1e}")
                     self.assertLessEqual(off, 2e-2)

@@ -1,33 +1,20 @@
 """logits as its users call it, mistakes included, and against the logits that transformers computed for a small model."""
 
-import ast
 import os
 import signal
 import struct
 import subprocess
 import time
 import unittest
-from array import array
 from pathlib import Path
 
 from support import checkpoints
 from support.checkpoints import tensor
+from support.npy import read_npy
 from support.programs import ProgramTest, main, program, run
 
 STORIES = Path(os.environ.get("TULU_SHARED_DIR") or "absent") / "data" / "stories260K"
 ROWS, POSITIONS = 32, 64
-
-
-def read_npy(path):
-    """(type, shape, elements) of a file as numpy.save writes it, in C order."""
-    data = Path(path).read_bytes()
-    assert data[:8] == b"\x93NUMPY\x01\x00", data[:8]
-    (length,) = struct.unpack("<H", data[8:10])
-    assert (10 + length) % 64 == 0 and data[9 + length : 10 + length] == b"\n", length
-    header = ast.literal_eval(data[10 : 10 + length].decode("latin1"))
-    assert set(header) == {"descr", "fortran_order", "shape"} and header["fortran_order"] is False, header
-    elements = array({"<f4": "f", "<i4": "i", "<i8": "q"}[header["descr"]], data[10 + length :])
-    return header["descr"], header["shape"], elements
 
 
 class Logits(ProgramTest):

@@ -12,7 +12,7 @@ class ForwardTest(ProgramTest):
         ids_file, out = self.dir / "ids.txt", self.dir / "out.npy"
         ids_file.write_text(" ".join(map(str, ids)))
         self.assert_done(run("logits", "--model", model, "--ids-file", ids_file, "--out", out, "--quiet", *arguments))
-        shape, found = read_npy(out)
+        _, shape, found = read_npy(out)
         self.assertEqual(shape[0], len(ids))
         self.assertEqual(len(found), shape[0] * shape[1])
         if wanted is None:
@@ -24,8 +24,8 @@ class ForwardTest(ProgramTest):
     def check_greedy(self, folder):
         """Judged on the logits of the sequence that transformers made: at each place either its token has the largest one,
         or its own two best were closer than the tolerance."""
-        _, greedy = read_npy(folder / "greedy.npy")
-        margins = read_npy(folder / "margins.npy")[1] if (folder / "margins.npy").exists() else None
+        _, _, greedy = read_npy(folder / "greedy.npy")
+        margins = read_npy(folder / "margins.npy")[2] if (folder / "margins.npy").exists() else None
         _, width, found = self.distance(folder, greedy[:-1], None)
         first = len(greedy) - 200
         for i in range(first, len(greedy)):
@@ -38,8 +38,8 @@ class ForwardTest(ProgramTest):
             self.assertLess(margin, EXACT, f"token {i}: {greedy[i]} wanted, {best} found")
 
     def check_folder(self, folder, tolerance, *arguments):
-        _, ids = read_npy(folder / "ids.npy")
-        _, wanted = read_npy(folder / "logits.npy")
+        _, _, ids = read_npy(folder / "ids.npy")
+        _, _, wanted = read_npy(folder / "logits.npy")
         off, _, _ = self.distance(folder, ids, wanted, *arguments)
         print(f"{folder.name} {' '.join(arguments)}: {off:.1e}")
         self.assertLessEqual(off, tolerance)
