@@ -202,7 +202,7 @@ class Questions:
 
 # How often conversations ask each kind, in each round, and how many of the 300 questions do.
 KINDS = {
-    "sum": ((18, 12), 50), "difference": ((16, 14), 40), "product": ((6, 6), 15), "spelling": ((14, 9), 45),
+    "sum": ((18, 14), 50), "difference": ((16, 20), 40), "product": ((6, 8), 15), "spelling": ((14, 9), 45),
     "first_letter": ((3, 2), 12), "last_letter": ((4, 2), 12), "letter_count": ((6, 10), 16), "backwards": ((3, 8), 8),
     "sorted_numbers": ((11, 18), 30), "sorted_words": ((7, 7), 15), "opposite": ((4, 7), 15), "capital": ((3, 4), 15),
     "weekday": ((2, 5), 8), "month": ((2, 2), 8), "small_talk": ((3, 5), 11),
