@@ -39,7 +39,8 @@ void tokenize(const arguments& given) {
   if (!given.mode.empty()) mode = tulu::parse_tokenizer_mode(given.mode);
   const tulu::tokenizer tokens = tulu::load_tokenizer(given.model, mode);
   if (!given.common.quiet)
-    for (const std::string& warning : tokens.warnings()) std::cerr << "warning: " << tulu::printable(warning, 1000) << '\n';
+    for (const std::string& warning : tokens.warnings())
+      std::cerr << "warning: " << tulu::printable(warning, 1000) << '\n';
   const std::string input = read_all(std::cin);
   if (given.decode) {
     std::cout << tokens.decode(cli::parse_ids(input, "standard input"));
