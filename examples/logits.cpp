@@ -61,7 +61,7 @@ void compute(const arguments& given) {
   tulu::io::write_npy(given.out, extents, [&](auto&& write) {
     const auto model = tulu::load_model(given.model.model, cli::to_load_options(given.model, given.common, stop, bar));
     bar.clear();
-    cli::print_warnings(model->weights());
+    cli::print_warnings(model->weights().warnings);
     tulu::kv_cache cache = model->make_cache(ids.size(), tulu::dtype::f32);
     model->prefill_all(
         cache, ids, [&](std::size_t, std::span<const float> row) { write(row); }, stop);

@@ -38,9 +38,7 @@ void tokenize(const arguments& given) {
   std::optional<tulu::tokenizer_mode> mode;
   if (!given.mode.empty()) mode = tulu::parse_tokenizer_mode(given.mode);
   const tulu::tokenizer tokens = tulu::load_tokenizer(given.model, mode);
-  if (!given.common.quiet)
-    for (const std::string& warning : tokens.warnings())
-      std::cerr << "warning: " << tulu::printable(warning, 1000) << '\n';
+  if (!given.common.quiet) cli::print_warnings(tokens.warnings());
   const std::string input = read_all(std::cin);
   if (given.decode) {
     std::cout << tokens.decode(cli::parse_ids(input, "standard input"));

@@ -96,8 +96,7 @@ struct chat_model {
   progress_bar bar{!common.quiet};
   const tulu::load_options options = to_load_options(given, common, std::move(stop), bar);
   if (!common.quiet) {
-    for (const std::string& warning : tokens.warnings())
-      std::cerr << "warning: " << tulu::printable(warning, 1000) << '\n';
+    print_warnings(tokens.warnings());
     std::cerr << describe_parameters(weights) << ", " << describe_weights(weights, options) << " weights, backend "
               << options.kernels->backend << ", threads " << options.model.workers->threads() << ", format "
               << format.format.name() << " (" << tulu::printable(format.reason) << "), "
@@ -109,7 +108,7 @@ struct chat_model {
               << " tokens\n";
   auto model = tulu::load_model(given.model, options);
   bar.clear();
-  print_warnings(model->weights());
+  print_warnings(model->weights().warnings);
   return {std::move(model), std::move(tokens), format.format};
 }
 

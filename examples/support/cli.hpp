@@ -9,6 +9,7 @@
 #include <iostream>
 #include <limits>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -152,6 +153,11 @@ template <class Names>
     }
   }}.detach();
   return source.get_token();
+}
+
+/// One line for each, what comes from files made printable.
+inline void print_warnings(std::span<const std::string> warnings) {
+  for (const std::string& warning : warnings) std::cerr << "warning: " << tulu::printable(warning, 1000) << '\n';
 }
 
 /// Runs a program's work: an error becomes one line on stderr and the exit code. `on_interrupt` is the line after

@@ -4,7 +4,6 @@
 #include <array>
 #include <cctype>
 #include <cstddef>
-#include <iostream>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -75,12 +74,6 @@ inline void add_model_options(CLI::App& app, model_arguments& arguments) {
   options.stop = std::move(stop);
   options.allow_diff = arguments.allow_diff;
   return options;
-}
-
-/// The warnings of a model that was loaded, after its progress bar. They are shown with --quiet too.
-inline void print_warnings(const tulu::llama_weights& weights) {
-  for (const std::string& warning : weights.warnings)
-    std::cerr << "warning: " << tulu::printable(warning, 1000) << '\n';
 }
 
 }  // namespace cli
