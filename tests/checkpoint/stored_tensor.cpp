@@ -1,6 +1,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -39,7 +40,7 @@ std::vector<int> bytes_of(std::span<const std::byte> bytes) {
 }
 
 std::vector<int> read(const checkpoint::stored_tensor& tensor, std::size_t first, std::size_t count) {
-  std::vector<std::byte> out(count * tulu::size_of(tensor.type()));
+  std::vector<std::byte> out(tulu::bytes_of(tensor.type(), count));
   tensor.read(first, count, out);
   return bytes_of(out);
 }
@@ -129,6 +130,37 @@ TEST_CASE("stored_tensor: strides: a transposed matrix, a repeated row, every ot
   CHECK(read(columns, 0, 4) == std::vector{30, 31, 34, 35, 38, 39, 42, 43});
   const auto swapped = file.tensor(dtype::u16, {2, 2}, {.offset = 30, .strides = {1, 2}, .byte_swapped = true});
   CHECK(read(swapped, 0, 4) == std::vector{31, 30, 35, 34, 33, 32, 37, 36});
+}
+
+TEST_CASE("stored_tensor: block types are read by whole blocks") {
+  const counting_file file;
+  const auto tensor = file.tensor(dtype::q4_0, {2, 32}, {.offset = 10});
+  CHECK(tensor.bytes() == 36);
+  CHECK(read(tensor, 32, 32).front() == 28);
+  CHECK(read(tensor, 0, 64).size() == 36);
+  std::vector<std::byte> out(18);
+  CHECK(!message_of([&] { tensor.read(16, 32, out); }).empty());
+  CHECK(!message_of([&] { tensor.read(0, 16, out); }).empty());
+  CHECK(tensor.view().has_value());
+  CHECK_FALSE(file.tensor(dtype::q4_0, {32}, {.offset = 11}).view().has_value());
+}
+
+TEST_CASE("stored_tensor: elements that are worked out are read and have no view") {
+  class doubled final : public checkpoint::derived_elements {
+   public:
+    void read(std::size_t first, std::size_t count, std::span<std::byte> out) const override {
+      for (std::size_t i = 0; i < count; ++i) out[i] = static_cast<std::byte>(2 * (first + i));
+    }
+  };
+  const counting_file file;
+  const checkpoint::stored_tensor tensor{"t", dtype::u8, {2, 3}, file.source, std::make_shared<const doubled>()};
+  CHECK(read(tensor, 1, 4) == std::vector{2, 4, 6, 8});
+  CHECK_FALSE(tensor.view().has_value());
+  CHECK(bytes_of(tensor.materialise().view().bytes) == std::vector{0, 2, 4, 6, 8, 10});
+  const checkpoint::stored_tensor other = tensor.renamed("other");
+  CHECK(other.name() == "other");
+  CHECK(read(other, 2, 1) == std::vector{4});
+  CHECK(other.source() == file.source);
 }
 
 TEST_CASE("stored_tensor: several threads map and read one file") {

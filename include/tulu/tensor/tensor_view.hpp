@@ -8,7 +8,7 @@
 
 namespace tulu {
 
-/// A tensor whose elements lie contiguous, row-major, native-endian and aligned to their size in memory that someone
+/// A tensor whose elements lie contiguous, row-major, native-endian and aligned as alignment_of says in memory that someone
 /// else owns.
 struct tensor_view {
   dtype type;
