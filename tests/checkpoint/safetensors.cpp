@@ -72,7 +72,9 @@ bool holds_0_to_5(const tulu::tensor& elements) {
 TEST_CASE("safetensors: every dtype as the safetensors package writes it") {
   const auto contents = read_golden("every_dtype.safetensors");
   CHECK(contents.metadata.empty());
-  REQUIRE(contents.tensors.size() == tulu::dtypes.size());
+  const auto known =
+      std::count_if(tulu::dtypes.begin(), tulu::dtypes.end(), [](const auto& row) { return row.block == 1; });
+  REQUIRE(contents.tensors.size() == static_cast<std::size_t>(known));
   std::size_t offset = contents.header_bytes;
   for (const auto& tensor : contents.tensors) {
     CAPTURE(tensor.name());
