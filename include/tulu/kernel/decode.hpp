@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -25,6 +26,7 @@ struct block_decoder {
   using f32 = typename Backend::f32;
   using i32 = typename Backend::i32;
   static constexpr std::size_t lanes = Backend::lanes;
+  static constexpr auto iq4_levels = std::to_array(iq4_nl::levels);  ///< under the name of the backend
 
   [[nodiscard]] static i32 low(i32 bytes) noexcept { return bytes & Backend::set_i32(15); }
   [[nodiscard]] static i32 high(i32 bytes) noexcept { return Backend::template shift_right<4>(bytes); }
@@ -92,8 +94,8 @@ struct block_decoder {
     const f32 scale = Backend::set(to_float(in.scale));
     std::int8_t levels[32];
     for (std::size_t i = 0; i < 16; ++i) {
-      levels[i] = iq4_nl::levels[in.quants[i] & 15];
-      levels[i + 16] = iq4_nl::levels[in.quants[i] >> 4];
+      levels[i] = iq4_levels[in.quants[i] & 15];
+      levels[i + 16] = iq4_levels[in.quants[i] >> 4];
     }
     for (std::size_t i = 0; i < 32; i += lanes) Backend::store(out + i, scaled(Backend::widen(levels + i), scale));
   }
