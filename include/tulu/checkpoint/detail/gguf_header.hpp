@@ -53,6 +53,14 @@ struct gguf_header {
   return end ? std::optional{*end & ~(alignment - 1)} : std::nullopt;
 }
 
+/// The alignment that the metadata ask for.
+[[nodiscard]] inline std::size_t gguf_alignment(const gguf_metadata& metadata) {
+  const auto found = metadata.get<std::uint32_t>(gguf_alignment_key);
+  if (found && !std::has_single_bit(*found))
+    throw metadata.mismatch(gguf_alignment_key, "a power of two", std::to_string(*found));
+  return found ? *found : gguf_default_alignment;
+}
+
 /// Reads the header of one GGUF file (https://github.com/ggml-org/ggml, docs/gguf.md), versions 2 and 3,
 /// little-endian. Every number is checked against the bytes that are left before it is used.
 class gguf_header_reader {
@@ -64,7 +72,7 @@ class gguf_header_reader {
     const auto [tensor_count, entry_count] = read_start();
     std::vector<gguf_entry> entries = read_entries(entry_count);
     gguf_metadata metadata{std::string{path_}, std::move(entries)};
-    const std::size_t alignment = read_alignment(metadata);
+    const std::size_t alignment = gguf_alignment(metadata);
     std::vector<gguf_tensor_info> tensors = read_infos(tensor_count);
     check_names(tensors);
     const auto start = padded(reader_.position(), alignment);
@@ -192,13 +200,6 @@ class gguf_header_reader {
     const auto bytes = reader_.take(size_of(type));
     if (type == gguf_type::boolean && std::to_integer<unsigned>(bytes[0]) > 1)
       throw bad(place, "a bool of 0 or 1", std::to_string(std::to_integer<unsigned>(bytes[0])));
-  }
-
-  [[nodiscard]] static std::size_t read_alignment(const gguf_metadata& metadata) {
-    const auto found = metadata.get<std::uint32_t>(gguf_alignment_key);
-    if (found && !std::has_single_bit(*found))
-      throw metadata.mismatch(gguf_alignment_key, "a power of two", std::to_string(*found));
-    return found ? *found : gguf_default_alignment;
   }
 
   [[nodiscard]] std::vector<gguf_tensor_info> read_infos(std::size_t count) {
