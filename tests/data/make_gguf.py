@@ -69,7 +69,6 @@ def write_types(gguf):
                             uint64=2**63 + 1, int64=-(2**62), float32=0.1, float64=0.1, bool=True).items():  # fmt: skip
         getattr(writer, "add_" + name)("value." + name, value)
     writer.add_string("value.string", "naïve\n")
-    writer.add_string("value.empty", "")
     writer.add_array("array.int32", [1, -2, 3])
     writer.add_array("array.float32", [0.5, -1.25])
     writer.add_array("array.bool", [True, False])
