@@ -272,12 +272,14 @@ TEST_CASE("gguf: each field of the metadata broken") {
             .starts_with("k: expected a string inside the file, found a length of 4294967296 with "));
   CHECK(failure(gguf_builder{}.entry("k", true).entry("k", true)) == "k: expected each key once, found it again");
   CHECK(failure(gguf_builder{}.entry("general.alignment", std::uint32_t{0})) ==
-        "general.alignment: expected a power of two, found 0");
+        "general.alignment: expected a power of two up to 65536, found 0");
   CHECK(failure(gguf_builder{}.entry("general.alignment", std::uint32_t{48})) ==
-        "general.alignment: expected a power of two, found 48");
+        "general.alignment: expected a power of two up to 65536, found 48");
+  CHECK(failure(gguf_builder{}.entry("general.alignment", std::uint32_t{131072})) ==
+        "general.alignment: expected a power of two up to 65536, found 131072");
   CHECK(failure(gguf_builder{}.entry("general.alignment", "32")) ==
         "general.alignment: expected uint32, found the string \"32\"");
-  CHECK(failure(gguf_builder{}.entry("general.alignment", std::uint32_t{1} << 31).tensor("t", {1}, 0, 4)) ==
+  CHECK(failure(gguf_builder{}.entry("general.alignment", std::uint32_t{65536}).tensor("t", {1}, 0, 4)) ==
         "t: expected 4 bytes of data at offset 0, found 0 bytes of data in the file (truncated)");
 }
 

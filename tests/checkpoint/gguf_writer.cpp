@@ -136,7 +136,7 @@ TEST_CASE("gguf_writer: the alignment of the metadata is that of the data") {
   CHECK(message_of([&] {
           static_cast<void>(checkpoint::plan_gguf(
               gguf_metadata{"x", {{"general.alignment", gguf_value::of(std::uint32_t{3})}}}, tensors));
-        }) == "x: general.alignment: expected a power of two, found 3");
+        }) == "x: general.alignment: expected a power of two up to 65536, found 3");
 }
 
 TEST_CASE("gguf_writer: what ggml can not hold") {
