@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -61,6 +62,9 @@ class word_bpe {
     if (const auto known = find(word, readable, state.workspace); !known.empty()) {
       for (const token_id id : known) state.out.push(id);
       state.after_unknown = false;
+    } else if (const auto whole = piece_of_word(word)) {
+      state.out.push(*whole);
+      state.after_unknown = false;
     } else {
       encode_long(word, state);
     }
@@ -101,8 +105,17 @@ class word_bpe {
   using short_words = decltype(encode_workspace::short_words);
   using long_words = decltype(encode_workspace::long_words);
 
+  [[nodiscard]] std::optional<token_id> piece_of_word(std::string_view word) const noexcept {
+    if constexpr (requires { merges_.piece_of_word(word); }) return merges_.piece_of_word(word);
+    return std::nullopt;
+  }
+
   std::span<const token_id> learn_word(std::string_view word, std::size_t readable, encode_workspace& workspace) const {
-    merge_symbols(merges_, word, workspace.symbols, workspace.merges);
+    if (const auto whole = piece_of_word(word)) {
+      workspace.symbols.assign(1, {0, static_cast<std::uint32_t>(word.size()), *whole});
+    } else {
+      merge_symbols(merges_, word, workspace.symbols, workspace.merges);
+    }
     std::array<token_id, long_words::most_ids> ids{};
     token_sink sink{ids};
     run state{sink, workspace};
