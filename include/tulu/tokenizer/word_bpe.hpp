@@ -139,19 +139,25 @@ class word_bpe {
       return true;
     }
     if constexpr (cuts_words) {
-      std::size_t length = merges_.first_part(word);
-      if (length < word.size()) {
-        for (; !word.empty(); length = word.empty() ? 0 : merges_.first_part(word)) {
-          const auto ids = find_as<extent::part>(word.substr(0, length), readable, workspace);
-          if (ids.empty()) return false;
+      if (merges_.first_part(word) < word.size())
+        return for_each_part(word, readable, [&](std::string_view part, std::size_t rest) {
+          const auto ids = find_as<extent::part>(part, rest, workspace);
           for (const token_id id : ids) out.push(id);
-          word.remove_prefix(length);
-          readable -= length;
-        }
-        return true;
-      }
+          return !ids.empty();
+        });
     }
     return work_out(word, out, workspace);
+  }
+  /// Calls visit(part, readable) for the parts of a word until that returns false.
+  template <class Visit>
+  bool for_each_part(std::string_view word, std::size_t readable, Visit&& visit) const {
+    while (!word.empty()) {
+      const std::size_t length = merges_.first_part(word);
+      if (!visit(word.substr(0, length), readable)) return false;
+      word.remove_prefix(length);
+      readable -= length;
+    }
+    return true;
   }
   bool work_out(std::string_view text, token_sink& out, encode_workspace& workspace) const {
     merge_symbols(merges_, text, workspace.symbols, workspace.merges);
@@ -170,18 +176,16 @@ class word_bpe {
   /// A word that no cache can hold.
   void encode_long(std::string_view word, std::size_t readable, run& state) const {
     if constexpr (cuts_words) {
-      while (!word.empty()) {
-        const std::string_view part = word.substr(0, merges_.first_part(word));
-        const auto ids = find_as<extent::part>(part, readable, state.workspace);
+      for_each_part(word, readable, [&](std::string_view part, std::size_t rest) {
+        const auto ids = find_as<extent::part>(part, rest, state.workspace);
         for (const token_id id : ids) state.out.push(id);
         if (ids.empty()) {
           encode_in_windows(part, state);
         } else {
           state.after_unknown = false;
         }
-        word.remove_prefix(part.size());
-        readable -= part.size();
-      }
+        return true;
+      });
     } else {
       encode_in_windows(word, state);
     }
