@@ -12,7 +12,7 @@
 
 #include <tulu/core/error.hpp>
 #include <tulu/io/file.hpp>
-#include <tulu/tokenizer/json_pipeline.hpp>
+#include <tulu/tokenizer/make_json_pipeline.hpp>
 #include <tulu/tokenizer/mode.hpp>
 #include <tulu/tokenizer/sentencepiece_model.hpp>
 #include <tulu/tokenizer/sentencepiece_pipeline.hpp>
@@ -89,7 +89,7 @@ template <class IdOf>
   constexpr auto mode = tokenizer_mode::hf_fast;
   const tokenizer_config config = files.folder ? load_tokenizer_config(*files.folder, tokenizer_mode::hf)
                                                : default_tokenizer_config(tokenizer_mode::hf);
-  auto made = std::make_shared<const json_pipeline>(source);
+  auto made = make_json_pipeline(source);
   special_tokens special = special_of(config, [&](std::string_view text) -> std::optional<token_id> {
     for (token_id id = 0; id < source.pieces.size(); ++id)
       if (source.pieces.text(id) == text) return id;
