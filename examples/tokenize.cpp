@@ -54,7 +54,8 @@ int main(int argc, char** argv) {
   CLI::App app{"Text on standard input to the ids of a LLaMA tokenizer on one line, or back.", "tokenize"};
   arguments given;
   cli::add_common_options(app, given.common);
-  app.add_option("--model", given.model, "A model folder, a tokenizer.model, a tokenizer.json or a GGUF file")->required();
+  app.add_option("--model", given.model, "A model folder, a tokenizer.model, a tokenizer.json or a GGUF file")
+      ->required();
   app.add_option(
          "--mode", given.mode,
          "Whose ids: SentencePiece's (spm, the default where there is a tokenizer.model), those of transformers' "

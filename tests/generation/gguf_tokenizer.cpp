@@ -1,6 +1,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -10,7 +11,6 @@
 
 #include "support/gguf_vocab.hpp"
 #include "support/temp_dir.hpp"
-#include <tulu/checkpoint/gguf_writer.hpp>
 #include <tulu/generation/gguf_tokenizer.hpp>
 #include <tulu/generation/load_tokenizer.hpp>
 
@@ -105,8 +105,11 @@ TEST_CASE("load_gguf_tokenizer: add_space_prefix is the dummy prefix, blanks of 
 
 TEST_CASE("load_gguf_tokenizer: a byte-level vocabulary has the ids of its tokenizer.json") {
   const json goldens = tulu::io::load_json(data / "byte_level/goldens.json");
-  const std::vector<std::pair<std::string, std::string>> names{
-      {"gpt2", "gpt-2"}, {"smollm", "smollm"}, {"llama3", "llama-bpe"}, {"qwen2", "qwen2"}, {"bytes_dropped", "smollm"}};
+  const std::vector<std::pair<std::string, std::string>> names{{"gpt2", "gpt-2"},
+                                                               {"smollm", "smollm"},
+                                                               {"llama3", "llama-bpe"},
+                                                               {"qwen2", "qwen2"},
+                                                               {"bytes_dropped", "smollm"}};
   std::size_t checked = 0;
   for (const json& variant : goldens["variants"]) {
     for (const auto& [variant_name, pre] : names) {
@@ -130,7 +133,8 @@ TEST_CASE("load_gguf_tokenizer: a byte-level vocabulary has the ids of its token
   CHECK(checked > 580);
 }
 
-TEST_CASE("load_gguf_tokenizer: in mode spm special strings are text for byte-level BPE, and tokens decode to nothing") {
+TEST_CASE(
+    "load_gguf_tokenizer: in mode spm special strings are text for byte-level BPE, and tokens decode to nothing") {
   const json goldens = tulu::io::load_json(data / "byte_level/goldens.json");
   const gguf_keys keys = keys_of(goldens["bases"]["gpt2"], "gpt-2");
   const auto fast = made_of(keys);
@@ -190,10 +194,12 @@ TEST_CASE("load_gguf_tokenizer: what is damaged or not supported is named") {
         }).find("tokenizer.ggml.scores[0]") != std::string::npos);
   CHECK(failure([](gguf_keys& k) { k.set_list("ggml.token_type", std::vector<std::int32_t>(420, 7)); }) ==
         "vocab.gguf: tokenizer.ggml.token_type[0]: expected a type from 1 to 6, found 7");
-  CHECK(failure([](gguf_keys& k) { k.set_list("ggml.token_type", std::vector<std::int32_t>(420, 1)); })
-            .find("an unknown piece") != std::string::npos);
-  CHECK(failure([](gguf_keys& k) { k.set_list("ggml.tokens", std::vector<std::string>(420, "a")); })
-            .find("a new text") != std::string::npos);
+  CHECK(failure([](gguf_keys& k) {
+          k.set_list("ggml.token_type", std::vector<std::int32_t>(420, 1));
+        }).find("an unknown piece") != std::string::npos);
+  CHECK(failure([](gguf_keys& k) {
+          k.set_list("ggml.tokens", std::vector<std::string>(420, "a"));
+        }).find("a new text") != std::string::npos);
   CHECK(failure([](gguf_keys&) {}, tokenizer_mode::hf_fast) ==
         "vocab.gguf: expected mode spm, hf-legacy or hf, found hf-fast, as tokenizer.ggml.model is \"llama\"");
   const auto as_gpt2 = [](gguf_keys& k) {
@@ -209,11 +215,11 @@ TEST_CASE("load_gguf_tokenizer: what is damaged or not supported is named") {
   CHECK(failure([](gguf_keys& k) { k.set("ggml.model", "gpt2"); }).find("tokenizer.ggml.merges") != std::string::npos);
 }
 
+// gguf/llama.gguf is written by tests/programs/support/gguf_files.py from slow/llama.model, with gguf-py.
 TEST_CASE("load_tokenizer: a GGUF file, whatever its name") {
   const tulu::test::temp_dir folder;
-  const auto plan = tulu::checkpoint::plan_gguf(keys_of(small_model()).metadata(), {});
   const auto path = folder.path() / "model";
-  tulu::test::write_file(path, plan.header);
+  std::filesystem::copy(data / "gguf/llama.gguf", path);
   check_same(tulu::load_tokenizer(path), tulu::load_tokenizer(data / "slow/llama.model"));
   CHECK(tulu::load_tokenizer(path, tokenizer_mode::hf).mode() == tokenizer_mode::hf);
 }

@@ -46,9 +46,7 @@ class gguf_vocabulary_reader {
  private:
   static constexpr std::size_t most_bytes = std::size_t{1} << 30;
 
-  [[nodiscard]] static std::string key(std::string_view name) {
-    return std::string{"tokenizer.ggml."}.append(name);
-  }
+  [[nodiscard]] static std::string key(std::string_view name) { return std::string{"tokenizer.ggml."}.append(name); }
 
   void read_pieces() {
     const auto texts = metadata_.required<std::vector<std::string_view>>(key("tokens"));

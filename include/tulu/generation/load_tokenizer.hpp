@@ -146,8 +146,8 @@ template <class IdOf>
 
 }  // namespace detail
 
-/// The tokenizer of a model folder in Hugging Face's layout, of a `tokenizer.model`, of a `tokenizer.json`, or of a GGUF
-/// file (see load_gguf_tokenizer).
+/// The tokenizer of a model folder in Hugging Face's layout, of a `tokenizer.model`, of a `tokenizer.json`, or of a
+/// GGUF file (see load_gguf_tokenizer).
 ///
 /// Modes spm, hf-legacy and hf read tokenizer.model, mode hf-fast tokenizer.json. Without a mode it is spm, or hf-fast
 /// where there is no tokenizer.model. The hf modes take special and added tokens from tokenizer_config.json,

@@ -114,8 +114,8 @@ namespace detail {
 }
 
 /// What the files of Hugging Face beside the SentencePiece model of `source` would say: the special tokens by the ids
-/// of `source`, the tokens from number `own` on as added ones. As without files, mode hf-legacy takes the special tokens
-/// for plain strings.
+/// of `source`, the tokens from number `own` on as added ones. As without files, mode hf-legacy takes the special
+/// tokens for plain strings.
 [[nodiscard]] inline tokenizer_config tokenizer_config_of(const gguf_vocabulary& source, token_id own,
                                                           tokenizer_mode mode) {
   tokenizer_config config = default_tokenizer_config(mode);
