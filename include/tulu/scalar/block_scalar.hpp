@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <type_traits>
 
+#include <tulu/scalar/traits.hpp>
+
 namespace tulu {
 
 /// A block of weights that share a scale, laid out as in GGUF files (little-endian): `T::block` weights, which
@@ -15,5 +17,9 @@ concept block_scalar = std::is_trivially_copyable_v<T> && requires(const T& in, 
   { decode(in, out) }
   noexcept;
 };
+
+/// What the matrices of a model are made of.
+template <class T>
+concept weight_element = weight_scalar<T> || block_scalar<T>;
 
 }  // namespace tulu

@@ -11,8 +11,9 @@ struct k_scale {
 };
 
 /// Those of group `index` of 8: the first four groups have bytes of their own, of which the upper two bits are the
-/// upper bits of the last four.
-[[nodiscard]] constexpr k_scale unpack_k_scale(const std::uint8_t* packed, std::size_t index) noexcept {
+/// upper bits of the last four. Always inlined, as to_float(f16).
+[[nodiscard, gnu::always_inline]] constexpr k_scale unpack_k_scale(const std::uint8_t* packed,
+                                                                   std::size_t index) noexcept {
   if (index < 4)
     return {static_cast<std::uint8_t>(packed[index] & 63), static_cast<std::uint8_t>(packed[index + 4] & 63)};
   const std::uint8_t low = packed[index + 4];

@@ -78,6 +78,10 @@ concept dot_backend = backend<B> &&
   noexcept->std::same_as<typename B::bytes>;
   { B::high_nibbles(b) }
   noexcept->std::same_as<typename B::bytes>;
+  { B::widen(u8s) }  // `lanes` bytes, each as an integer; i32 has &, |, -, and shifts by a number
+  noexcept->std::same_as<typename B::i32>;
+  { B::widen(s8s) }
+  noexcept->std::same_as<typename B::i32>;
   { B::set_i32(std::int32_t{}) }
   noexcept->std::same_as<typename B::i32>;
   { B::to_f32(i) }

@@ -1,0 +1,166 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <tulu/scalar/iq4_nl.hpp>
+#include <tulu/scalar/q4_0.hpp>
+#include <tulu/scalar/q4_1.hpp>
+#include <tulu/scalar/q4_k.hpp>
+#include <tulu/scalar/q5_0.hpp>
+#include <tulu/scalar/q5_1.hpp>
+#include <tulu/scalar/q5_k.hpp>
+#include <tulu/scalar/q6_k.hpp>
+#include <tulu/scalar/q8_0.hpp>
+#include <tulu/simd/backend.hpp>
+
+// Blocks of weights as floats, the same bits as the functions of scalar/ give: every product of a scale and a level is
+// exact but for q6_k's, which is one product rounded once.
+namespace tulu::kernel {
+
+namespace detail {
+
+template <class Backend>
+struct block_decoder {
+  using f32 = typename Backend::f32;
+  using i32 = typename Backend::i32;
+  static constexpr std::size_t lanes = Backend::lanes;
+
+  [[nodiscard]] static i32 low(i32 bytes) noexcept { return bytes & Backend::set_i32(15); }
+  [[nodiscard]] static f32 scaled(i32 levels, f32 scale) noexcept {
+    return Backend::mul(Backend::to_f32(levels), scale);
+  }
+  [[nodiscard]] static f32 scaled(i32 levels, f32 scale, f32 offset) noexcept {
+    return Backend::add(scaled(levels, scale), offset);
+  }
+
+  static void decode(const q8_0& in, float* out) noexcept {
+    const f32 scale = Backend::set(to_float(in.scale));
+    for (std::size_t i = 0; i < q8_0::block; i += lanes)
+      Backend::store(out + i, scaled(Backend::widen(in.levels + i), scale));
+  }
+
+  static void decode(const q4_0& in, float* out) noexcept {
+    const f32 scale = Backend::set(to_float(in.scale));
+    const i32 middle = Backend::set_i32(8);
+    for (std::size_t i = 0; i < 16; i += lanes) {
+      const i32 pairs = Backend::widen(in.quants + i);
+      Backend::store(out + i, scaled(low(pairs) - middle, scale));
+      Backend::store(out + i + 16, scaled((pairs >> 4) - middle, scale));
+    }
+  }
+
+  static void decode(const q4_1& in, float* out) noexcept {
+    const f32 scale = Backend::set(to_float(in.scale)), minimum = Backend::set(to_float(in.minimum));
+    for (std::size_t i = 0; i < 16; i += lanes) {
+      const i32 pairs = Backend::widen(in.quants + i);
+      Backend::store(out + i, scaled(low(pairs), scale, minimum));
+      Backend::store(out + i + 16, scaled(pairs >> 4, scale, minimum));
+    }
+  }
+
+  /// 32 bytes that are 16 where the bit is set, else 0.
+  static void spread_bits(const std::uint8_t* bits, std::uint8_t* out) noexcept {
+    for (std::size_t i = 0; i < 32; ++i) out[i] = static_cast<std::uint8_t>((bits[i / 8] >> (i % 8) & 1) << 4);
+  }
+
+  static void decode(const q5_0& in, float* out) noexcept {
+    const f32 scale = Backend::set(to_float(in.scale));
+    const i32 middle = Backend::set_i32(16);
+    std::uint8_t fifth[32];
+    spread_bits(in.fifth, fifth);
+    for (std::size_t i = 0; i < 16; i += lanes) {
+      const i32 pairs = Backend::widen(in.quants + i);
+      Backend::store(out + i, scaled((low(pairs) | Backend::widen(fifth + i)) - middle, scale));
+      Backend::store(out + i + 16, scaled(((pairs >> 4) | Backend::widen(fifth + i + 16)) - middle, scale));
+    }
+  }
+
+  static void decode(const q5_1& in, float* out) noexcept {
+    const f32 scale = Backend::set(to_float(in.scale)), minimum = Backend::set(to_float(in.minimum));
+    std::uint8_t fifth[32];
+    spread_bits(in.fifth, fifth);
+    for (std::size_t i = 0; i < 16; i += lanes) {
+      const i32 pairs = Backend::widen(in.quants + i);
+      Backend::store(out + i, scaled(low(pairs) | Backend::widen(fifth + i), scale, minimum));
+      Backend::store(out + i + 16, scaled((pairs >> 4) | Backend::widen(fifth + i + 16), scale, minimum));
+    }
+  }
+
+  static void decode(const iq4_nl& in, float* out) noexcept {
+    const f32 scale = Backend::set(to_float(in.scale));
+    std::int8_t levels[32];
+    for (std::size_t i = 0; i < 16; ++i) {
+      levels[i] = iq4_nl::levels[in.quants[i] & 15];
+      levels[i + 16] = iq4_nl::levels[in.quants[i] >> 4];
+    }
+    for (std::size_t i = 0; i < 32; i += lanes) Backend::store(out + i, scaled(Backend::widen(levels + i), scale));
+  }
+
+  /// Scale and negative minimum of a group of 32.
+  struct affine {
+    f32 scale, offset;
+  };
+  template <class Block>
+  [[nodiscard]] static affine group_of(const Block& in, float scale, float minimum, std::size_t group) noexcept {
+    const auto [s, m] = tulu::detail::unpack_k_scale(in.packed, group);
+    return {Backend::set(scale * static_cast<float>(s)), Backend::set(-(minimum * static_cast<float>(m)))};
+  }
+
+  static void decode(const q4_k& in, float* out) noexcept {
+    const float scale = to_float(in.scale), minimum = to_float(in.minimum);
+    for (std::size_t pair = 0; pair < 4; ++pair, out += 64) {
+      const affine first = group_of(in, scale, minimum, 2 * pair), second = group_of(in, scale, minimum, 2 * pair + 1);
+      for (std::size_t i = 0; i < 32; i += lanes) {
+        const i32 pairs = Backend::widen(in.quants + 32 * pair + i);
+        Backend::store(out + i, scaled(low(pairs), first.scale, first.offset));
+        Backend::store(out + i + 32, scaled(pairs >> 4, second.scale, second.offset));
+      }
+    }
+  }
+
+  static void decode(const q5_k& in, float* out) noexcept {
+    const float scale = to_float(in.scale), minimum = to_float(in.minimum);
+    const i32 bit = Backend::set_i32(16);
+    for (int pair = 0; pair < 4; ++pair, out += 64) {
+      const auto group = static_cast<std::size_t>(2 * pair);
+      const affine first = group_of(in, scale, minimum, group), second = group_of(in, scale, minimum, group + 1);
+      for (std::size_t i = 0; i < 32; i += lanes) {
+        const i32 pairs = Backend::widen(in.quants + 16 * group + i);
+        const i32 fifth = (Backend::widen(in.fifth + i) << 4) >> (2 * pair);  // that of the first group in bit 4
+        Backend::store(out + i, scaled(low(pairs) | (fifth & bit), first.scale, first.offset));
+        Backend::store(out + i + 32, scaled((pairs >> 4) | ((fifth >> 1) & bit), second.scale, second.offset));
+      }
+    }
+  }
+
+  static void decode(const q6_k& in, float* out) noexcept {
+    const float scale = to_float(in.scale);
+    const i32 middle = Backend::set_i32(32), three = Backend::set_i32(3);
+    for (std::size_t half = 0; half < 2; ++half, out += 128)
+      for (std::size_t i = 0; i < 32; i += lanes) {
+        const std::int8_t* const scales = in.scales + 8 * half + i / 16;
+        const i32 first = Backend::widen(in.low + 64 * half + i), second = Backend::widen(in.low + 64 * half + 32 + i);
+        const i32 high = Backend::widen(in.high + 32 * half + i);
+        const auto put = [&](std::size_t quarter, i32 nibbles, i32 upper) {
+          const f32 own = Backend::set(scale * static_cast<float>(scales[2 * quarter]));
+          Backend::store(out + 32 * quarter + i, scaled((nibbles | ((upper & three) << 4)) - middle, own));
+        };
+        put(0, low(first), high);
+        put(1, low(second), high >> 2);
+        put(2, first >> 4, high >> 4);
+        put(3, second >> 4, high >> 6);
+      }
+  }
+};
+
+}  // namespace detail
+
+/// `count` weights, a multiple of the block, that begin at `blocks`.
+template <simd::dot_backend Backend, class Block>
+void decode(const Block* blocks, float* out, std::size_t count) noexcept {
+  for (; count != 0; count -= Block::block, ++blocks, out += Block::block)
+    detail::block_decoder<Backend>::decode(*blocks, out);
+}
+
+}  // namespace tulu::kernel
