@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -7,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "support/temp_dir.hpp"
+#include <tulu/checkpoint/gguf_writer.hpp>
 #include <tulu/generation/choose_template.hpp>
 #include <tulu/io/json.hpp>
 
@@ -31,26 +33,14 @@ struct model_folder {
 
 }  // namespace
 
-TEST_CASE("choose_template: the chat templates of published models are recognised") {
+TEST_CASE("choose_template: the chat template of tokenizer_config.json, of several the one named default") {
   const model_folder model;
-  // Parts of the templates of Meta-Llama-3-8B-Instruct, OpenHermes-2.5, zephyr-7b-beta, tulu-2-7b, Llama-2-7b-chat,
-  // and Mistral-7B-Instruct.
-  const std::vector<std::pair<std::string, std::string>> known{
-      {"{% set content = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n' %}", "llama3"},
-      {"{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}", "chatml"},
-      {"{{ '<|user|>\n' + message['content'] + eos_token }}{{ '<|assistant|>\n'  + message['content'] + eos_token }}",
-       "zephyr"},
-      {"{{ '<|user|>\n' + message['content'] }}{{ '<|assistant|>\n'  + message['content'] + eos_token }}", "tulu"},
-      {"{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}{{ '<<SYS>>\n' + content }}", "llama2"},
-      {"{{ '[INST] ' + message['content'] + ' [/INST]' }}", "llama2"},
-      {"{{ '### Instruction:\n' + message['content'] + '\n\n### Response:' }}", "alpaca"},
-      {"{{ 'USER: ' + message['content'] + ' ASSISTANT:' }}", "vicuna"}};
-  for (const auto& each : known) {
-    CAPTURE(each.first);
-    model.jinja(each.first);
-    CHECK(model.name() == each.second);
-    CHECK(model.reason() == "tokenizer_config.json has a chat template of this kind");
-  }
+  model.jinja("{{ bos_token + '[INST] ' + content.strip() + ' [/INST]' }}{{ '<<SYS>>\n' + content }}");
+  CHECK(model.name() == "llama2");
+  CHECK(model.reason() == "tokenizer_config.json has a chat template of this kind");
+  write_file(model.path / "tokenizer_config.json", R"({"chat_template": [{"name": "tool_use", "template": "[INST]"},
+      {"name": "default", "template": "{{ '<|im_start|>' }}"}]})");
+  CHECK(model.name() == "chatml");
 }
 
 TEST_CASE("choose_template: an unknown chat template is told and does not stop the choice") {
@@ -85,6 +75,7 @@ TEST_CASE("choose_template: without a chat template names and tokens tell") {
                                                         {"TinyLlama-1.1B-Chat-v1.0", "zephyr"},
                                                         {"Llama-2-7b-chat-hf", "llama2"},
                                                         {"Meta-Llama-3-8B-Instruct", "llama3"},
+                                                        {"Llama-3.1-Tulu-3-8B", "tulu3"},
                                                         {"llama-7b", "tulu"}})
     CHECK(model_folder{folder}.name() == name);
 
@@ -134,6 +125,39 @@ TEST_CASE("choose_template: files that cannot be read are told and do not stop t
   fs::create_directory(model.path / "chat_template.jinja");
   CHECK(model.reason().starts_with("chat_template.jinja cannot be used ("));
   CHECK(tulu::choose_template(model.path / "absent").format.name() == "tulu");
+}
+
+TEST_CASE("choose_template: of a GGUF file its template, its tokens, its names, the name of the file") {
+  const model_folder model{"vicuna-7b"};
+  const fs::path file = model.path / "Zephyr-7B.gguf";
+  std::vector<tulu::checkpoint::gguf_entry> entries;
+  const auto set = [&](std::string key, auto value) { entries.push_back({std::move(key), std::move(value)}); };
+  const auto reason_for = [&](std::string_view format) {
+    write_file(file, tulu::checkpoint::plan_gguf({file, entries}, {}).header);
+    const auto choice = tulu::choose_template(file);
+    CHECK(choice.format.name() == format);
+    return choice.reason;
+  };
+  using tulu::checkpoint::gguf_value;
+  CHECK(reason_for("zephyr") == "the model is called zephyr-7b.gguf");
+  set("general.name", gguf_value::of("Meta Llama 3 8B Instruct"));
+  CHECK(reason_for("llama3") == "the model is called meta-llama-3-8b-instruct");
+  set("tokenizer.ggml.tokens", gguf_value::array_of(std::vector<std::string>{"<|start_header_id|>", "<|im_start|>"}));
+  set("tokenizer.ggml.token_type", gguf_value::array_of(std::vector<std::int32_t>{1, 3}));
+  CHECK(reason_for("chatml") == "the vocabulary has a token <|im_start|>");
+  set("tokenizer.chat_template", gguf_value::of("[INST]"));
+  CHECK(reason_for("llama2") == "tokenizer.chat_template has a chat template of this kind");
+  entries.back().value = gguf_value::of("something else");
+  CHECK(reason_for("chatml").starts_with("the chat template of tokenizer.chat_template is of no known kind; "));
+  const auto mode_of = [&](std::string_view name) {
+    return tulu::choose_tokenizer_mode(tulu::chat::template_by_name(name).value(), file);
+  };
+  CHECK(mode_of("tulu") == tokenizer_mode::hf_fast);
+  set("tokenizer.ggml.model", gguf_value::of("llama"));
+  reason_for("chatml");
+  CHECK(mode_of("tulu") == tokenizer_mode::hf_legacy);
+  CHECK(mode_of("llama2") == tokenizer_mode::spm);
+  CHECK(mode_of("chatml") == tokenizer_mode::hf);
 }
 
 TEST_CASE("choose_tokenizer_mode: the mode of the training where the files allow it") {

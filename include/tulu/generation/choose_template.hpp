@@ -1,8 +1,8 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -10,8 +10,12 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
+#include <tulu/chat/template_of_jinja.hpp>
 #include <tulu/chat/templates.hpp>
+#include <tulu/checkpoint/gguf.hpp>
+#include <tulu/checkpoint/gguf_metadata.hpp>
 #include <tulu/checkpoint/weight_files.hpp>
 #include <tulu/core/error.hpp>
 #include <tulu/io/file.hpp>
@@ -30,31 +34,10 @@ struct template_choice {
 
 namespace detail {
 
-/// A format and what tells of it: all of `parts` in a text.
-struct template_hint {
-  std::string_view format;
-  std::array<std::string_view, 2> parts;
-};
-
-/// The first hint that `text` has all parts of.
-[[nodiscard]] inline const template_hint* find_hint(std::span<const template_hint> hints, std::string_view text) {
-  const auto has = [text](std::string_view part) { return text.find(part) != text.npos; };
-  const auto found = std::find_if(hints.begin(), hints.end(), [&](const template_hint& hint) {
-    return std::all_of(hint.parts.begin(), hint.parts.end(), has);
-  });
-  return found == hints.end() ? nullptr : &*found;
-}
-
-/// What a Jinja template writes in each format, the particular before the general.
-inline constexpr template_hint jinja_hints[] = {
-    {"llama3", {"<|start_header_id|>"}}, {"chatml", {"<|im_start|>"}}, {"zephyr", {"<|user|>", "<|assistant|>"}},
-    {"llama2", {"[INST]", "<<SYS>>"}},   {"llama2", {"[INST]"}},       {"alpaca", {"### Instruction:"}},
-    {"vicuna", {"USER:", "ASSISTANT:"}},
-};
-
 /// Parts of the names of models, in lower case. The models of Open Instruct use Tulu's format whatever they learned
 /// from.
 inline constexpr template_hint name_hints[] = {
+    {"tulu3", {"tulu-3"}},
     {"tulu", {"tulu"}},
     {"tulu", {"open-instruct"}},
     {"vicuna", {"vicuna"}},
@@ -74,31 +57,18 @@ inline constexpr template_hint token_hints[] = {{"chatml", {"<|im_start|>"}}, {"
 /// Tokens that were added for a format and are common in others.
 inline constexpr template_hint weak_token_hints[] = {{"alpaca", {"[PAD]"}}};
 
-/// Zephyr and Tulu write the same markers; Zephyr ends the user's turns with EOS, too.
-[[nodiscard]] inline bool ends_user_turns(std::string_view jinja) {
-  const std::string_view user = jinja.substr(jinja.find("<|user|>"));
-  const std::string_view turn = user.substr(0, user.find("}}"));
-  return turn.find("eos_token") != turn.npos || turn.find("</s>") != turn.npos ||
-         turn.find("<|endoftext|>") != turn.npos;
-}
-
-[[nodiscard]] inline std::optional<std::string_view> format_of_jinja(std::string_view jinja) {
-  const template_hint* const hint = find_hint(jinja_hints, jinja);
-  if (hint == nullptr) return std::nullopt;
-  if (hint->format != "zephyr" || ends_user_turns(jinja)) return hint->format;
-  // Others have the markers of Tulu and a token of their own after each turn.
-  return jinja.find("<|end|>") == jinja.npos ? std::optional{std::string_view{"tulu"}} : std::nullopt;
-}
-
 [[nodiscard]] inline template_choice choice_of(std::string_view format, std::string reason) {
   return {chat::template_by_name(format).value(), std::move(reason)};
 }
 
+/// The last part of a path or a name, with small letters and hyphens for blanks.
 [[nodiscard]] inline std::string last_part(const std::filesystem::path& path) {
   const std::filesystem::path normal = path.lexically_normal();
   std::string name = (normal.has_filename() ? normal : normal.parent_path()).filename().string();
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+    if (c == ' ') return '-';
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   return name;
 }
 
@@ -106,9 +76,12 @@ inline constexpr template_hint weak_token_hints[] = {{"alpaca", {"[PAD]"}}};
 class template_chooser {
  public:
   explicit template_chooser(const std::filesystem::path& model)
-      : folder_{checkpoint::folder_of(std::filesystem::absolute(model))} {}
+      : folder_{checkpoint::folder_of(std::filesystem::absolute(model))} {
+    if (checkpoint::is_gguf(model)) file_ = model;
+  }
 
   [[nodiscard]] template_choice choose() {
+    if (file_) return choose_by_metadata(checkpoint::read_gguf_metadata(*file_));
     if (const auto choice = by_jinja_file()) return *choice;
     tokenizer_config config = default_tokenizer_config(tokenizer_mode::hf);
     tolerate("tokenizer_config.json", [&] {
@@ -117,13 +90,37 @@ class template_chooser {
     if (config.chat_template)
       if (const auto choice = by_jinja(*config.chat_template, "tokenizer_config.json")) return *choice;
     if (const auto choice = by_name(folder_)) return *choice;
-    if (const auto choice = by_token(token_hints, config)) return *choice;
+    const std::string tokens = special_tokens_of(config);
+    if (const auto choice = by_token(token_hints, tokens)) return *choice;
     if (const auto choice = by_name(trained_from())) return *choice;
-    if (const auto choice = by_token(weak_token_hints, config)) return *choice;
+    if (const auto choice = by_token(weak_token_hints, tokens)) return *choice;
     return choice_of("tulu", problems_ + "no file of the model names a format");
   }
 
  private:
+  [[nodiscard]] template_choice choose_by_metadata(const checkpoint::gguf_metadata& metadata) {
+    constexpr std::string_view jinja_key = "tokenizer.chat_template";
+    if (const auto jinja = metadata.get<std::string>(jinja_key))
+      if (const auto choice = by_jinja(*jinja, jinja_key)) return *choice;
+    const std::string tokens = special_tokens_of(metadata);
+    if (const auto choice = by_token(token_hints, tokens)) return *choice;
+    for (const std::string_view key : {"general.name", "general.basename", "general.finetune"})
+      if (const auto choice = by_name(metadata.get<std::string>(key).value_or(""))) return *choice;
+    if (const auto choice = by_name(*file_)) return *choice;
+    if (const auto choice = by_token(weak_token_hints, tokens)) return *choice;
+    return choice_of("tulu", problems_ + "nothing in the model's metadata names a format");
+  }
+  /// The tokens that are no parts of words, each on a line.
+  [[nodiscard]] static std::string special_tokens_of(const checkpoint::gguf_metadata& metadata) {
+    const auto texts = metadata.get<std::vector<std::string_view>>("tokenizer.ggml.tokens");
+    const auto types = metadata.get<std::vector<std::int32_t>>("tokenizer.ggml.token_type");
+    std::string tokens;
+    if (!texts || !types) return tokens;
+    for (std::size_t i = 0; i < std::min(texts->size(), types->size()); ++i)
+      if ((*types)[i] == 3 || (*types)[i] == 4) tokens.append((*texts)[i]).append("\n");
+    return tokens;
+  }
+
   /// What cannot be read says nothing of the format: that becomes a part of the reason.
   template <class Action>
   void tolerate(std::string_view what, Action&& action) {
@@ -134,8 +131,8 @@ class template_chooser {
     }
   }
   [[nodiscard]] std::optional<template_choice> by_jinja(std::string_view text, std::string_view file) {
-    if (const auto format = format_of_jinja(text))
-      return choice_of(*format, problems_ + std::string{file} + " has a chat template of this kind");
+    if (auto format = chat::template_of_jinja(text))
+      return template_choice{std::move(*format), problems_ + std::string{file} + " has a chat template of this kind"};
     problems_.append("the chat template of ").append(file).append(" is of no known kind; ");
     return std::nullopt;
   }
@@ -151,11 +148,14 @@ class template_chooser {
     });
     return text.empty() ? std::nullopt : by_jinja(text, name);
   }
-  [[nodiscard]] std::optional<template_choice> by_token(std::span<const template_hint> hints,
-                                                        const tokenizer_config& config) const {
+  [[nodiscard]] static std::string special_tokens_of(const tokenizer_config& config) {
     std::string tokens;
     for (const added_token& token : config.added_tokens) tokens.append(token.content).append("\n");
     for (const named_token& special : config.special_tokens) tokens.append(special.token.content).append("\n");
+    return tokens;
+  }
+  [[nodiscard]] std::optional<template_choice> by_token(std::span<const template_hint> hints,
+                                                        std::string_view tokens) const {
     const template_hint* const hint = find_hint(hints, tokens);
     if (hint == nullptr) return std::nullopt;
     return choice_of(hint->format, problems_ + "the vocabulary has a token " + std::string{hint->parts[0]});
@@ -181,6 +181,7 @@ class template_chooser {
   static constexpr std::size_t longest_template = 1'000'000;
 
   std::filesystem::path folder_;
+  std::optional<std::filesystem::path> file_;  ///< in GGUF
   std::string problems_;
 };
 
@@ -192,6 +193,7 @@ class template_chooser {
 ///   - tokens that were added for one format;
 ///   - the name in config.json's _name_or_path, the model that this one was trained from;
 ///   - tokens that were added for a format and are common in others.
+/// Of a GGUF file the metadata tell: its chat template, its tokens, its names, the name of the file, common tokens.
 /// Else it is tulu. A template of an unknown kind or a file that cannot be read does not stop it and is told in the
 /// reason.
 [[nodiscard]] inline template_choice choose_template(const std::filesystem::path& path) {
@@ -199,15 +201,20 @@ class template_chooser {
 }
 
 /// The tokenizer mode in which the ids of `format` are those of the training, among those that the files of the model
-/// folder at `path` allow. Nothing, the default of `load_tokenizer`, where that is no folder.
+/// folder or the GGUF file at `path` allow. Nothing, the default of `load_tokenizer`, where that is neither.
 [[nodiscard]] inline std::optional<tokenizer_mode> choose_tokenizer_mode(const chat::any_template& format,
                                                                          const std::filesystem::path& path) {
+  const tokenizer_mode preferred = parse_tokenizer_mode(format.preferred_mode()).value_or(tokenizer_mode::spm);
+  if (checkpoint::is_gguf(path)) {
+    const auto model = checkpoint::read_gguf_metadata(path).get<std::string>("tokenizer.ggml.model");
+    if (model != "llama") return tokenizer_mode::hf_fast;
+    return preferred == tokenizer_mode::hf_fast ? tokenizer_mode::hf : preferred;
+  }
   std::error_code ignored;
   const auto has = [&](const char* name) { return std::filesystem::exists(path / name, ignored); };
   const bool model = has("tokenizer.model");
   const bool json = has("tokenizer.json");
   if (!model && !json) return std::nullopt;
-  const tokenizer_mode preferred = parse_tokenizer_mode(format.preferred_mode()).value_or(tokenizer_mode::spm);
   if (preferred == tokenizer_mode::hf_fast) return json ? preferred : tokenizer_mode::hf;
   return model ? preferred : tokenizer_mode::hf_fast;
 }

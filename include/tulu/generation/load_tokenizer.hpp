@@ -10,9 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include <tulu/checkpoint/gguf.hpp>
 #include <tulu/core/error.hpp>
+#include <tulu/generation/gguf_tokenizer.hpp>
 #include <tulu/io/file.hpp>
-#include <tulu/tokenizer/json_pipeline.hpp>
+#include <tulu/tokenizer/make_json_pipeline.hpp>
 #include <tulu/tokenizer/mode.hpp>
 #include <tulu/tokenizer/sentencepiece_model.hpp>
 #include <tulu/tokenizer/sentencepiece_pipeline.hpp>
@@ -80,7 +82,8 @@ template <class IdOf>
   const tokenizer_config config =
       files.folder ? load_tokenizer_config(*files.folder, mode) : default_tokenizer_config(mode);
   const std::shared_ptr<const slow_pipeline> made = make_slow_pipeline(model, config, mode);
-  const special_tokens special = special_of(config, [&](std::string_view text) { return made->id_of(text); });
+  special_tokens special = special_of(config, [&](std::string_view text) { return made->id_of(text); });
+  special.adds_bos = config.add_bos_token;
   return {files.name, mode, made->pieces(), special, made, config.warnings};
 }
 
@@ -88,7 +91,7 @@ template <class IdOf>
   constexpr auto mode = tokenizer_mode::hf_fast;
   const tokenizer_config config = files.folder ? load_tokenizer_config(*files.folder, tokenizer_mode::hf)
                                                : default_tokenizer_config(tokenizer_mode::hf);
-  auto made = std::make_shared<const json_pipeline>(source);
+  auto made = make_json_pipeline(source);
   special_tokens special = special_of(config, [&](std::string_view text) -> std::optional<token_id> {
     for (token_id id = 0; id < source.pieces.size(); ++id)
       if (source.pieces.text(id) == text) return id;
@@ -96,12 +99,15 @@ template <class IdOf>
   });
   if (!config.found && source.bos_ids.size() == 1) special.bos = source.bos_ids[0];
   if (!config.found && source.eos_ids.size() == 1) special.eos = source.eos_ids[0];
+  // LlamaTokenizerFast puts a post-processor of its own in the place of the file's.
+  const bool llama = config.tokenizer_class.find("Llama") != std::string::npos;
+  special.adds_bos = llama ? config.add_bos_token : !source.bos_ids.empty();
   return {files.name, mode, std::move(source.pieces), special, std::move(made), config.warnings};
 }
 
 [[nodiscard]] inline tokenizer make_spm_tokenizer(const tokenizer_files& files, sentencepiece_model model) {
   auto made = std::make_shared<const sentencepiece_pipeline>(model);
-  const special_tokens special{.bos = model.bos_id, .eos = model.eos_id, .pad = model.pad_id, .unk = model.unk_id};
+  const special_tokens special{model.bos_id, model.eos_id, model.pad_id, model.unk_id};
   return {files.name, tokenizer_mode::spm, std::move(model.pieces), special, std::move(made)};
 }
 
@@ -140,7 +146,8 @@ template <class IdOf>
 
 }  // namespace detail
 
-/// The tokenizer of a model folder in Hugging Face's layout, of a `tokenizer.model` or of a `tokenizer.json`.
+/// The tokenizer of a model folder in Hugging Face's layout, of a `tokenizer.model`, of a `tokenizer.json`, or of a
+/// GGUF file (see load_gguf_tokenizer).
 ///
 /// Modes spm, hf-legacy and hf read tokenizer.model, mode hf-fast tokenizer.json. Without a mode it is spm, or hf-fast
 /// where there is no tokenizer.model. The hf modes take special and added tokens from tokenizer_config.json,
@@ -151,7 +158,10 @@ template <class IdOf>
 /// the file that the mode needs.
 [[nodiscard]] inline tokenizer load_tokenizer(const std::filesystem::path& path,
                                               std::optional<tokenizer_mode> mode = std::nullopt) {
-  return io::with_path_errors([&] { return detail::load_tokenizer_files(path, mode); });
+  return io::with_path_errors([&] {
+    if (checkpoint::is_gguf(path)) return load_gguf_tokenizer(checkpoint::read_gguf_metadata(path), mode);
+    return detail::load_tokenizer_files(path, mode);
+  });
 }
 
 }  // namespace tulu
