@@ -27,6 +27,11 @@ struct block_decoder {
   static constexpr std::size_t lanes = Backend::lanes;
 
   [[nodiscard]] static i32 low(i32 bytes) noexcept { return bytes & Backend::set_i32(15); }
+  template <int Count>
+  [[nodiscard]] static i32 shifted(i32 a) noexcept {
+    return Backend::template shift_right<Count>(a);
+  }
+  [[nodiscard]] static i32 high(i32 bytes) noexcept { return shifted<4>(bytes); }
   [[nodiscard]] static f32 scaled(i32 levels, f32 scale) noexcept {
     return Backend::mul(Backend::to_f32(levels), scale);
   }
@@ -46,7 +51,7 @@ struct block_decoder {
     for (std::size_t i = 0; i < 16; i += lanes) {
       const i32 pairs = Backend::widen(in.quants + i);
       Backend::store(out + i, scaled(low(pairs) - middle, scale));
-      Backend::store(out + i + 16, scaled((pairs >> 4) - middle, scale));
+      Backend::store(out + i + 16, scaled(high(pairs) - middle, scale));
     }
   }
 
@@ -55,7 +60,7 @@ struct block_decoder {
     for (std::size_t i = 0; i < 16; i += lanes) {
       const i32 pairs = Backend::widen(in.quants + i);
       Backend::store(out + i, scaled(low(pairs), scale, minimum));
-      Backend::store(out + i + 16, scaled(pairs >> 4, scale, minimum));
+      Backend::store(out + i + 16, scaled(high(pairs), scale, minimum));
     }
   }
 
@@ -72,7 +77,7 @@ struct block_decoder {
     for (std::size_t i = 0; i < 16; i += lanes) {
       const i32 pairs = Backend::widen(in.quants + i);
       Backend::store(out + i, scaled((low(pairs) | Backend::widen(fifth + i)) - middle, scale));
-      Backend::store(out + i + 16, scaled(((pairs >> 4) | Backend::widen(fifth + i + 16)) - middle, scale));
+      Backend::store(out + i + 16, scaled((high(pairs) | Backend::widen(fifth + i + 16)) - middle, scale));
     }
   }
 
@@ -83,16 +88,27 @@ struct block_decoder {
     for (std::size_t i = 0; i < 16; i += lanes) {
       const i32 pairs = Backend::widen(in.quants + i);
       Backend::store(out + i, scaled(low(pairs) | Backend::widen(fifth + i), scale, minimum));
-      Backend::store(out + i + 16, scaled((pairs >> 4) | Backend::widen(fifth + i + 16), scale, minimum));
+      Backend::store(out + i + 16, scaled(high(pairs) | Backend::widen(fifth + i + 16), scale, minimum));
     }
   }
+
+  /// iq4_nl::levels, for this backend alone: an object that others have too must not be named by its code.
+  struct level_table {
+    std::int8_t of[16];
+  };
+  [[nodiscard]] static consteval level_table copy_levels() noexcept {
+    level_table table{};
+    for (std::size_t i = 0; i < 16; ++i) table.of[i] = iq4_nl::levels[i];
+    return table;
+  }
+  static constexpr level_table level_copies = copy_levels();
 
   static void decode(const iq4_nl& in, float* out) noexcept {
     const f32 scale = Backend::set(to_float(in.scale));
     std::int8_t levels[32];
     for (std::size_t i = 0; i < 16; ++i) {
-      levels[i] = iq4_nl::levels[in.quants[i] & 15];
-      levels[i + 16] = iq4_nl::levels[in.quants[i] >> 4];
+      levels[i] = level_copies.of[in.quants[i] & 15];
+      levels[i + 16] = level_copies.of[in.quants[i] >> 4];
     }
     for (std::size_t i = 0; i < 32; i += lanes) Backend::store(out + i, scaled(Backend::widen(levels + i), scale));
   }
@@ -114,23 +130,29 @@ struct block_decoder {
       for (std::size_t i = 0; i < 32; i += lanes) {
         const i32 pairs = Backend::widen(in.quants + 32 * pair + i);
         Backend::store(out + i, scaled(low(pairs), first.scale, first.offset));
-        Backend::store(out + i + 32, scaled(pairs >> 4, second.scale, second.offset));
+        Backend::store(out + i + 32, scaled(high(pairs), second.scale, second.offset));
       }
     }
   }
 
   static void decode(const q5_k& in, float* out) noexcept {
+    decode_pair<0>(in, out);
+    decode_pair<1>(in, out + 64);
+    decode_pair<2>(in, out + 128);
+    decode_pair<3>(in, out + 192);
+  }
+  /// Groups 2 × Pair and the next.
+  template <int Pair>
+  static void decode_pair(const q5_k& in, float* out) noexcept {
     const float scale = to_float(in.scale), minimum = to_float(in.minimum);
     const i32 bit = Backend::set_i32(16);
-    for (int pair = 0; pair < 4; ++pair, out += 64) {
-      const auto group = static_cast<std::size_t>(2 * pair);
-      const affine first = group_of(in, scale, minimum, group), second = group_of(in, scale, minimum, group + 1);
-      for (std::size_t i = 0; i < 32; i += lanes) {
-        const i32 pairs = Backend::widen(in.quants + 16 * group + i);
-        const i32 fifth = (Backend::widen(in.fifth + i) << 4) >> (2 * pair);  // that of the first group in bit 4
-        Backend::store(out + i, scaled(low(pairs) | (fifth & bit), first.scale, first.offset));
-        Backend::store(out + i + 32, scaled((pairs >> 4) | ((fifth >> 1) & bit), second.scale, second.offset));
-      }
+    const affine first = group_of(in, scale, minimum, 2 * Pair), second = group_of(in, scale, minimum, 2 * Pair + 1);
+    for (std::size_t i = 0; i < 32; i += lanes) {
+      const i32 pairs = Backend::widen(in.quants + 32 * Pair + i);
+      const i32 fifth = Backend::template shift_left<4>(Backend::widen(in.fifth + i));
+      Backend::store(out + i, scaled(low(pairs) | (shifted<2 * Pair>(fifth) & bit), first.scale, first.offset));
+      Backend::store(out + i + 32,
+                     scaled(high(pairs) | (shifted<2 * Pair + 1>(fifth) & bit), second.scale, second.offset));
     }
   }
 
@@ -141,15 +163,16 @@ struct block_decoder {
       for (std::size_t i = 0; i < 32; i += lanes) {
         const std::int8_t* const scales = in.scales + 8 * half + i / 16;
         const i32 first = Backend::widen(in.low + 64 * half + i), second = Backend::widen(in.low + 64 * half + 32 + i);
-        const i32 high = Backend::widen(in.high + 32 * half + i);
-        const auto put = [&](std::size_t quarter, i32 nibbles, i32 upper) {
+        const i32 upper = Backend::widen(in.high + 32 * half + i);
+        const auto put = [&](std::size_t quarter, i32 nibbles, i32 bits) {
           const f32 own = Backend::set(scale * static_cast<float>(scales[2 * quarter]));
-          Backend::store(out + 32 * quarter + i, scaled((nibbles | ((upper & three) << 4)) - middle, own));
+          Backend::store(out + 32 * quarter + i,
+                         scaled((nibbles | Backend::template shift_left<4>(bits & three)) - middle, own));
         };
-        put(0, low(first), high);
-        put(1, low(second), high >> 2);
-        put(2, first >> 4, high >> 4);
-        put(3, second >> 4, high >> 6);
+        put(0, low(first), upper);
+        put(1, low(second), shifted<2>(upper));
+        put(2, high(first), shifted<4>(upper));
+        put(3, high(second), shifted<6>(upper));
       }
   }
 };

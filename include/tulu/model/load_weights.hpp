@@ -224,7 +224,8 @@ class weight_loader {
       types.append(types.empty() ? "" : ", ").append(std::to_string(count)).append(" in ").append(name(type));
     }
     weights_->warnings.push_back(model_.path().string() + ": " + std::to_string(total) + " of " +
-                                 std::to_string(matrices_) + " matrices have rows that are no multiple of the blocks of " +
+                                 std::to_string(matrices_) +
+                                 " matrices have rows that are no multiple of the blocks of " +
                                  std::string{name(*options_.weights)} + ": " + types);
   }
 

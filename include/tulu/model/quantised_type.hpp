@@ -64,8 +64,7 @@ namespace detail {
   if (extents.rank() < 2) return {dtype::f32};
   if (!is_block_type(wanted)) return {wanted};
   const std::size_t columns = extents[extents.rank() - 1];
-  const bool output =
-      name == checkpoint::head_name || (config.tie_word_embeddings && name == checkpoint::embed_name);
+  const bool output = name == checkpoint::head_name || (config.tie_word_embeddings && name == checkpoint::embed_name);
   dtype type = wanted;
   if (output && wanted != dtype::q8_0) type = dtype::q6_k;
   if (!output && (wanted == dtype::q4_k || wanted == dtype::q5_k)) type = detail::mixed_type(config, name, wanted);

@@ -61,6 +61,14 @@ struct dot_neon64 {
   [[nodiscard]] static int32x4_t widen(const std::int8_t* from) noexcept {
     return vmovl_s16(vget_low_s16(vmovl_s8(four<int8x8_t>(from))));
   }
+  template <int Count>
+  [[nodiscard]] static int32x4_t shift_left(int32x4_t a) noexcept {
+    return vshlq_s32(a, vdupq_n_s32(Count));
+  }
+  template <int Count>
+  [[nodiscard]] static int32x4_t shift_right(int32x4_t a) noexcept {
+    return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(a), vdupq_n_s32(-Count)));
+  }
   [[nodiscard]] static float32x4_t to_float(int32x4_t a) noexcept { return vcvtq_f32_s32(a); }
 
   [[nodiscard]] static float32x4_t dot_bf16(float32x4_t sum, uint16x8_t a, uint16x8_t b) noexcept {
