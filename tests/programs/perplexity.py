@@ -4,13 +4,12 @@ import json
 import math
 import re
 import shutil
-import signal
 import subprocess
-import time
 
 from support import checkpoints
 from support.npy import read_npy
 from support.programs import SOURCE, ProgramTest, main, program, run
+from support.terminal import Terminal
 
 TOKENIZER = SOURCE / "tests" / "data" / "tokenizer" / "slow" / "llama.model"
 ROWS, POSITIONS, BOS = 420, 64, 1
@@ -114,15 +113,15 @@ class CommandLine(Perplexity):
         for arguments in (("--context", "0"), ("--context", "-8"), ("--context", "many"), ("--weights", "f8"), ("stray",)):
             self.assert_wrong_usage(self.perplexity(*arguments), "error: ", arguments[-1])
 
-    def test_ctrl_c(self):
-        self.text.write_text(TEXT * 2000)
+    def test_a_terminal_shows_progress_and_ctrl_c_ends_it(self):
+        self.text.write_text(TEXT * 3000)
         command = [program("perplexity"), "--model", self.model, "--file", self.text, "--context", "64"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        while process.poll() is None and b"sigwait" not in self.waits(process.pid):
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        self.assertEqual(process.communicate(timeout=60), (b"", b"interrupted\n"))
-        self.assertEqual(process.returncode, 130)
+        terminal = Terminal(list(map(str, command)))
+        self.addCleanup(terminal.close)
+        terminal.expect(r"\d+ of \d{5} chunks, \d+\.\d+ chunks/s, \d+:\d\d left")
+        terminal.interrupt()
+        terminal.expect("interrupted")
+        self.assertEqual(terminal.wait(), 130)
 
 
 class BadInput(Perplexity):
