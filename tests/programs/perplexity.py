@@ -104,6 +104,25 @@ class CommandLine(Perplexity):
         self.assert_close(self.found("--context", POSITIONS, "--backend", "portable"), exact)
         self.assertEqual(self.found("--context", POSITIONS, "--threads", 1), self.found("--context", POSITIONS, "--threads", 3))
 
+    def test_weights_in_blocks(self):
+        self.text.write_text(TEXT[:400])
+        wide = checkpoints.llama(seed=6, dtype="F32", rows=ROWS, hidden=64, intermediate=96, layers=1, scale=0.1)
+        folder = checkpoints.write_folder(self.dir / "wide", wide, checkpoints.config(wide))
+        shutil.copy(TOKENIZER, folder / "tokenizer.model")
+        exact = self.found("--context", POSITIONS, model=folder)
+        found = {kind: self.found("--context", POSITIONS, "--weights", kind, model=folder) for kind in ("q8_0", "q4_0")}
+        for kind, bound in (("q8_0", 5e-3), ("q4_0", 5e-2)):
+            self.assertNotEqual(found[kind], exact)
+            self.assert_close(found[kind], exact, bound)
+        result = self.assert_done(self.perplexity("--context", POSITIONS, "--weights", "q4_k", model=folder))
+        self.assertRegex(result.stderr, r"\Awarning: .*9 of 9 matrices have rows that are no multiple .*: q5_0 and q8_0 instead\n\Z")
+
+    def test_rows_that_no_block_fits(self):
+        result = self.assert_done(self.perplexity("--context", POSITIONS, "--weights", "q8_0"))
+        self.assertRegex(result.stderr, r"\Awarning: .*16 of 16 matrices have rows that are no multiple .*: f16 instead\n\Z")
+        found = LINE.fullmatch(result.stdout)
+        self.assertEqual((float(found[1]), int(found[2])), self.found("--context", POSITIONS, "--weights", "f16"))
+
     def test_the_text_of_a_pipe(self):
         self.assertEqual(self.found("--context", 8, file="/dev/stdin", input=TEXT), self.found("--context", 8))
 
