@@ -10,7 +10,6 @@
 #include "support/read_text.hpp"
 #include <tulu/checkpoint/load_llama_config.hpp>
 #include <tulu/io/npy.hpp>
-#include <tulu/io/stand_in.hpp>
 #include <tulu/model/load.hpp>
 
 namespace {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include <tulu/io/file.hpp>
+#include <tulu/io/stand_in.hpp>
 
 namespace cli {
 
