@@ -1,6 +1,7 @@
 #include <array>
 #include <cstddef>
-#include <cstdio>
+#include <iomanip>
+#include <iostream>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,9 +44,12 @@ encoded_text read_ids(const arguments& given) {
 
 /// What is wrong with the length is told before the model is loaded.
 void check_length(const arguments& given, const tulu::llama_config& config, std::size_t ids) {
-  if (given.context > config.longest_sequence())
+  constexpr std::size_t least = tulu::least_perplexity_context;
+  const std::size_t most = config.longest_sequence();
+  if (given.context < least || given.context > most)
     throw tulu::mismatch_error(
-        "--context", "", "at most " + std::to_string(config.longest_sequence()) + " ids, the context of " + config.file,
+        "--context", "",
+        std::to_string(least) + " to " + std::to_string(most) + " ids, what " + config.file + " is made for",
         std::to_string(given.context));
   if (ids < given.context)
     throw tulu::mismatch_error(given.file, "",
@@ -73,7 +77,8 @@ void compute(const arguments& given) {
   options.stop = stop;
   const tulu::perplexity_result result = tulu::perplexity(*model, text.ids, options);
   bar.clear();
-  std::printf("perplexity %.6f tokens %zu\n", result.perplexity(), result.tokens);
+  std::cout << "perplexity " << std::fixed << std::setprecision(6) << result.perplexity() << " tokens " << result.tokens
+            << '\n';
 }
 
 }  // namespace

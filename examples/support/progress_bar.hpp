@@ -45,8 +45,8 @@ class progress_bar {
     const auto left = rate > 0 ? static_cast<long>(static_cast<double>(total - done) / rate) : 0;
     const std::string bar(static_cast<std::size_t>(share * 30), '=');
     std::fprintf(stderr, "\r\033[K%3.0f%% [%-30s] %s of %s, %s/s, %ld:%02ld left", share * 100, bar.c_str(),
-                 amount(static_cast<double>(done), 0).c_str(), amount(static_cast<double>(total), 0).c_str(),
-                 amount(rate, 2).c_str(), left / 60, left % 60);
+                 amount(static_cast<double>(done), 0, {}).c_str(), amount(static_cast<double>(total), 0, unit_).c_str(),
+                 amount(rate, 2, unit_).c_str(), left / 60, left % 60);
   }
 
   /// Leaves the line empty for what is printed next; work that follows is timed from here.
@@ -59,11 +59,11 @@ class progress_bar {
  private:
   using clock = std::chrono::steady_clock;
 
-  [[nodiscard]] std::string amount(double count, int decimals) const {
+  [[nodiscard]] std::string amount(double count, int decimals, const std::string& unit) const {
     if (unit_.empty()) return human_bytes(count);
     char text[48];
-    std::snprintf(text, sizeof text, "%.*f ", decimals, count);
-    return text + unit_;
+    std::snprintf(text, sizeof text, "%.*f", decimals, count);
+    return unit.empty() ? text : text + (" " + unit);
   }
 
   bool shown_;
