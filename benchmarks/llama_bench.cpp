@@ -52,6 +52,22 @@ struct figures {
   return shape;
 }
 
+/// SmolLM2-135M.
+[[nodiscard]] tulu::llama_config shape_135m() {
+  tulu::llama_config shape;
+  shape.file = "shape 135m";
+  shape.vocab_size = 49152;
+  shape.hidden_size = 576;
+  shape.intermediate_size = 1536;
+  shape.num_hidden_layers = 30;
+  shape.num_attention_heads = 9;
+  shape.num_key_value_heads = 3;
+  shape.head_dim = 64;
+  shape.max_position_embeddings = 1 << 20;
+  shape.tie_word_embeddings = true;
+  return shape;
+}
+
 /// Bytes of weights that one token reads: every matrix but the table of embeddings, of which it reads a row.
 [[nodiscard]] std::size_t bytes_per_token(const tulu::llama_weights& weights) {
   std::size_t bytes = weights.lm_head.bytes() + weights.embed_tokens.row_bytes();
@@ -60,6 +76,11 @@ struct figures {
                                &layer.up_proj, &layer.down_proj})
       bytes += matrix->bytes();
   return bytes;
+}
+
+/// The type of the largest matrix of a layer, which stands for all.
+[[nodiscard]] tulu::dtype type_of(const tulu::llama_weights& weights) {
+  return weights.layers.empty() ? weights.lm_head.type : weights.layers.front().gate_proj.type;
 }
 
 /// GB/s at which all threads read a gibibyte.
@@ -130,7 +151,8 @@ class read_loop {
 [[nodiscard]] std::shared_ptr<const tulu::llama_weights> get_weights(const arguments& given,
                                                                      const tulu::load_options& options) {
   if (given.shape.empty()) return tulu::load_llama_weights(given.model.model, options, *options.model.workers);
-  return cli::random_llama(shape_1_3b(), options.weights.value_or(tulu::dtype::bf16), *options.kernels,
+  const tulu::llama_config shape = given.shape == "135m" ? shape_135m() : shape_1_3b();
+  return cli::random_llama(shape, options.weights.value_or(tulu::dtype::bf16), *options.kernels,
                            *options.model.workers);
 }
 
@@ -159,7 +181,7 @@ void bench(const arguments& given) {
         prefill, decode, bytes, bandwidth);
   } else {
     std::printf("%s, %zu threads, %s: prefill %.2f tokens/s, decode %.2f tokens/s (%.0f %% of %.1f GB/s)\n",
-                model.backend(), model.workers().threads(), std::string{name(weights->lm_head.type)}.c_str(), prefill,
+                model.backend(), model.workers().threads(), std::string{name(type_of(*weights))}.c_str(), prefill,
                 decode, 100 * share, bandwidth);
   }
 }
@@ -171,8 +193,8 @@ int main(int argc, char** argv) {
   arguments given;
   cli::add_common_options(app, given.common);
   auto* model = app.add_option("--model", given.model.model, "A model folder");
-  auto* shape = app.add_option("--shape", given.shape, "Random weights of this shape: 1.3b");
-  shape->check(cli::one_of(std::array<std::string_view, 1>{"1.3b"}))->excludes(model);
+  auto* shape = app.add_option("--shape", given.shape, "Random weights of this shape");
+  shape->check(cli::one_of(std::array<std::string_view, 2>{"135m", "1.3b"}))->excludes(model);
   cli::add_model_options(app, given.model);
   app.add_option("-p,--prompt", given.prompt, "Tokens of the prompt; 0: no prefill")->capture_default_str();
   app.add_option("-n,--decode", given.decode, "Tokens to decode; 0: none")->capture_default_str();

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <string>
+#include <utility>
 
 #include <unistd.h>
 
@@ -23,10 +24,12 @@ namespace cli {
   return text;
 }
 
-/// Share, rate and time left on one line of a terminal, redrawn ten times a second; silent when stderr is none.
+/// Share, rate and time left on one line of a terminal, redrawn ten times a second; silent when stderr is none. What is
+/// counted are bytes, or things that are called `unit`.
 class progress_bar {
  public:
-  explicit progress_bar(bool wanted) : shown_{wanted && ::isatty(STDERR_FILENO) == 1} {}
+  explicit progress_bar(bool wanted, std::string unit = {})
+      : shown_{wanted && ::isatty(STDERR_FILENO) == 1}, unit_{std::move(unit)} {}
   progress_bar(const progress_bar&) = delete;
   progress_bar& operator=(const progress_bar&) = delete;
   ~progress_bar() { clear(); }
@@ -42,8 +45,8 @@ class progress_bar {
     const auto left = rate > 0 ? static_cast<long>(static_cast<double>(total - done) / rate) : 0;
     const std::string bar(static_cast<std::size_t>(share * 30), '=');
     std::fprintf(stderr, "\r\033[K%3.0f%% [%-30s] %s of %s, %s/s, %ld:%02ld left", share * 100, bar.c_str(),
-                 human_bytes(static_cast<double>(done)).c_str(), human_bytes(static_cast<double>(total)).c_str(),
-                 human_bytes(rate).c_str(), left / 60, left % 60);
+                 amount(static_cast<double>(done), 0, {}).c_str(), amount(static_cast<double>(total), 0, unit_).c_str(),
+                 amount(rate, 2, unit_).c_str(), left / 60, left % 60);
   }
 
   /// Leaves the line empty for what is printed next; work that follows is timed from here.
@@ -55,7 +58,16 @@ class progress_bar {
 
  private:
   using clock = std::chrono::steady_clock;
+
+  [[nodiscard]] std::string amount(double count, int decimals, const std::string& unit) const {
+    if (unit_.empty()) return human_bytes(count);
+    char text[48];
+    std::snprintf(text, sizeof text, "%.*f", decimals, count);
+    return unit.empty() ? text : text + (" " + unit);
+  }
+
   bool shown_;
+  std::string unit_;
   bool drawn_ = false;
   clock::time_point start_ = clock::now();
   clock::time_point last_ = start_;

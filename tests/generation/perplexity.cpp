@@ -5,14 +5,12 @@
 #include <span>
 #include <stop_token>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 #include <support/scripted_model.hpp>
 #include <support/temp_dir.hpp>
 
-#include <tulu/core/function_ref.hpp>
 #include <tulu/generation/perplexity.hpp>
 
 namespace {
@@ -26,26 +24,19 @@ float logit(tulu::token_id first, tulu::token_id last, std::size_t position, std
   return 100.0F + static_cast<float>((first * 7 + last * 13 + position * 5 + next * 3) % 17) * 0.37F;
 }
 
-/// A scripted model that also has logits after every token: those of `logit`.
+/// A model with the logits of `logit`.
 struct scored_model : tulu::test::scripted_model {
-  scored_model() : scripted_model{vocabulary} {}
-
-  float spoilt = 0;                   ///< added to the logit of id 4
-  std::vector<ids_type> sequences{};  ///< of each prefill_all, with what the cache held before
-
-  void prefill_all(tulu::kv_cache& cache, std::span<const tulu::token_id> tokens,
-                   tulu::function_ref<void(std::size_t, std::span<const float>)> on_logits, std::stop_token stop = {}) {
-    const std::size_t before = cache.size();
-    prefill(cache, tokens, std::move(stop));
-    sequences.emplace_back(cache.tokens().begin(), cache.tokens().end());
-    std::vector<float> row(vocabulary);
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
+  scored_model() : scripted_model{vocabulary} {
+    logits_after = [this](std::span<const tulu::token_id> sequence, std::span<float> logits) {
       for (std::size_t next = 0; next < vocabulary; ++next)
-        row[next] = logit(sequences.back()[0], tokens[i], before + i, next);
-      row[4] += spoilt;
-      on_logits(i, row);
-    }
+        logits[next] = logit(sequence.front(), sequence.back(), sequence.size() - 1, next);
+      logits[4] += spoilt;
+      scored.emplace_back(sequence.begin(), sequence.end());
+    };
   }
+
+  float spoilt = 0;                ///< added to the logit of id 4
+  std::vector<ids_type> scored{};  ///< the sequences whose logits were asked for
 };
 
 ids_type make_ids(std::size_t count) {
@@ -88,12 +79,11 @@ TEST_CASE("perplexity: the second halves of chunks, each with BOS in the place o
       ids_type chunk{ids.begin() + at, ids.begin() + at + 8};
       if (bos) chunk[0] = *bos;
       expected += nll_of(chunk, 5);
-      chunk.pop_back();
-      read.push_back(std::move(chunk));
+      for (std::ptrdiff_t length = 5; length < 8; ++length) read.emplace_back(chunk.begin(), chunk.begin() + length);
     }
     CHECK(found.nll == doctest::Approx(expected).epsilon(1e-12));
     CHECK(found.perplexity() == doctest::Approx(std::exp(expected / 9)).epsilon(1e-12));
-    CHECK(model.sequences == read);
+    CHECK(model.scored == read);
   }
 }
 
@@ -137,7 +127,7 @@ TEST_CASE("perplexity: a request to stop") {
   options.stop = source.get_token();
   options.on_chunk = [&](const tulu::perplexity_result&, std::size_t) { source.request_stop(); };
   CHECK_THROWS_AS(static_cast<void>(tulu::perplexity(model, make_ids(24), options)), tulu::cancelled);
-  CHECK(model.sequences.size() == 1);
+  CHECK(model.scored.size() == 3);  // of the first chunk
 }
 
 TEST_CASE("perplexity: what cannot be worked out is refused") {
