@@ -48,7 +48,7 @@ struct perplexity_options {
   const auto largest = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
   double sum = 0;
   for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
-  return std::log(sum) + largest - static_cast<double>(logits[token]);
+  return std::log(sum) + (largest - static_cast<double>(logits[token]));
 }
 
 namespace detail {
