@@ -1,4 +1,7 @@
 #include <array>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <span>
 #include <string>
 #include <vector>
@@ -7,8 +10,8 @@
 #include "support/model_options.hpp"
 #include "support/parse_ids.hpp"
 #include "support/progress_bar.hpp"
-#include "support/read_text.hpp"
 #include <tulu/checkpoint/load_llama_config.hpp>
+#include <tulu/io/file.hpp>
 #include <tulu/io/npy.hpp>
 #include <tulu/io/stand_in.hpp>
 #include <tulu/model/load.hpp>
@@ -22,9 +25,20 @@ struct arguments {
   std::string out{};
 };
 
+/// All of a file, or of what a pipe or a terminal gives.
+std::string read_text(const std::string& path) {
+  const auto kind = std::filesystem::status(path).type();
+  if (kind == std::filesystem::file_type::fifo || kind == std::filesystem::file_type::character) {
+    std::ifstream source{path, std::ios::binary};
+    return {std::istreambuf_iterator<char>{source}, {}};
+  }
+  const tulu::io::file source{path};
+  return tulu::io::read_head(source, source.size());
+}
+
 /// The ids of a file, fit for the model.
 std::vector<tulu::token_id> read_ids(const std::string& path, const tulu::llama_config& config) {
-  const auto ids = cli::parse_ids(cli::read_text(path), path);
+  const auto ids = cli::parse_ids(read_text(path), path);
   if (ids.empty()) throw tulu::mismatch_error(path, "", "at least one id", "none");
   if (ids.size() > config.longest_sequence())
     throw tulu::mismatch_error(

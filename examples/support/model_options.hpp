@@ -29,8 +29,7 @@ struct model_arguments {
   bool allow_diff = false;
 };
 
-inline constexpr std::array<std::string_view, 8> weights_names{"auto", "f32",  "f16",  "bf16",
-                                                               "q8_0", "q4_0", "q4_k", "q6_k"};
+inline constexpr std::array<std::string_view, 4> weights_names{"auto", "f32", "f16", "bf16"};
 
 /// --weights, --backend and --allow-diff; the model is the program's own.
 inline void add_model_options(CLI::App& app, model_arguments& arguments) {
@@ -48,7 +47,6 @@ inline void add_model_options(CLI::App& app, model_arguments& arguments) {
 
 /// The dtype of one of `weights_names`; nothing for auto.
 [[nodiscard]] inline std::optional<tulu::dtype> parse_weights(std::string name) {
-  if (const auto block = tulu::block_dtype(name)) return block;
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
   return tulu::dtype_from_safetensors(name);
 }

@@ -42,7 +42,7 @@ inline void fill_rows(const tulu::kernel::weight_matrix& matrix, std::byte* data
 
 }  // namespace detail
 
-/// A model of this shape with weights of `type` (a mix for some block types, see tulu::quantised_type_of) from a small
+/// A model of this shape with weights of `type` (a mix for some block types, see tulu::matrix_type) from a small
 /// uniform distribution: what it says is noise, how long it takes is not. Blocks take long to encode: matrices of them
 /// repeat their first rows.
 [[nodiscard]] inline std::shared_ptr<const tulu::llama_weights> random_llama(const tulu::llama_config& shape,
@@ -51,7 +51,7 @@ inline void fill_rows(const tulu::kernel::weight_matrix& matrix, std::byte* data
   auto made = std::make_shared<tulu::llama_weights>();
   made->config = shape;
   const auto fill = [&](std::string_view name, std::size_t rows, std::size_t columns, tulu::dtype wanted) {
-    const tulu::dtype element = tulu::quantised_type_of(shape, name, {rows, columns}, wanted).type;
+    const tulu::dtype element = tulu::matrix_type(wanted, name, {rows, columns}, shape).type;
     tulu::aligned_buffer buffer{rows * tulu::bytes_of(element, columns)};
     const tulu::kernel::weight_matrix matrix{element, rows, columns, buffer.data()};
     const std::size_t different = tulu::is_block_type(element) ? std::min<std::size_t>(rows, 16) : rows;

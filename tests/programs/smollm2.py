@@ -53,7 +53,9 @@ class SmolLM2(ProgramTest):
         self.assertGreaterEqual(same, 0.97 * total)
 
     def test_perplexity(self):
-        result = self.assert_done(run("perplexity", "--model", FILE, "--file", DATA / "text.txt", "--quiet"))
+        text = self.dir / "text.txt"
+        text.write_bytes((DATA / "text.txt").read_bytes() + (SOURCE / "LICENSE").read_bytes())
+        result = self.assert_done(run("perplexity", "--model", FILE, "--file", text, "--quiet"))
         word, value, _, tokens = result.stdout.splitlines()[-1].split()
         print(result.stdout.splitlines()[-1])
         self.assertEqual(word, "perplexity")

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -26,13 +27,10 @@ struct block_decoder {
   using f32 = typename Backend::f32;
   using i32 = typename Backend::i32;
   static constexpr std::size_t lanes = Backend::lanes;
+  static constexpr auto iq4_levels = std::to_array(iq4_nl::levels);  ///< under the name of the backend
 
   [[nodiscard]] static i32 low(i32 bytes) noexcept { return bytes & Backend::set_i32(15); }
-  template <int Count>
-  [[nodiscard]] static i32 shifted(i32 a) noexcept {
-    return Backend::template shift_right<Count>(a);
-  }
-  [[nodiscard]] static i32 high(i32 bytes) noexcept { return shifted<4>(bytes); }
+  [[nodiscard]] static i32 high(i32 bytes) noexcept { return Backend::template shift_right<4>(bytes); }
   [[nodiscard]] static f32 scaled(i32 levels, f32 scale) noexcept {
     return Backend::mul(Backend::to_f32(levels), scale);
   }
@@ -98,23 +96,12 @@ struct block_decoder {
     }
   }
 
-  /// iq4_nl::levels, for this backend alone: an object that others have too must not be named by its code.
-  struct level_table {
-    std::int8_t of[16];
-  };
-  [[nodiscard]] static consteval level_table copy_levels() noexcept {
-    level_table table{};
-    for (std::size_t i = 0; i < 16; ++i) table.of[i] = iq4_nl::levels[i];
-    return table;
-  }
-  static constexpr level_table level_copies = copy_levels();
-
   static void decode(const iq4_nl& in, float* out) noexcept {
     const f32 scale = Backend::set(to_float(in.scale));
     std::int8_t levels[32];
     for (std::size_t i = 0; i < 16; ++i) {
-      levels[i] = level_copies.of[in.quants[i] & 15];
-      levels[i + 16] = level_copies.of[in.quants[i] >> 4];
+      levels[i] = iq4_levels[in.quants[i] & 15];
+      levels[i + 16] = iq4_levels[in.quants[i] >> 4];
     }
     for (std::size_t i = 0; i < 32; i += lanes) Backend::store(out + i, scaled(Backend::widen(levels + i), scale));
   }
@@ -142,43 +129,39 @@ struct block_decoder {
   }
 
   static void decode(const q5_k& in, float* out) noexcept {
-    decode_pair<0>(in, out);
-    decode_pair<1>(in, out + 64);
-    decode_pair<2>(in, out + 128);
-    decode_pair<3>(in, out + 192);
-  }
-  /// Groups 2 × Pair and the next.
-  template <int Pair>
-  static void decode_pair(const q5_k& in, float* out) noexcept {
     const float scale = to_float(in.scale), minimum = to_float(in.minimum);
     const i32 bit = Backend::set_i32(16);
-    const affine first = group_of(in, scale, minimum, 2 * Pair), second = group_of(in, scale, minimum, 2 * Pair + 1);
+    affine groups[8];
+    for (std::size_t g = 0; g < 8; ++g) groups[g] = group_of(in, scale, minimum, g);
     for (std::size_t i = 0; i < 32; i += lanes) {
-      const i32 pairs = Backend::widen(in.quants + 32 * Pair + i);
-      const i32 fifth = Backend::template shift_left<4>(Backend::widen(in.fifth + i));
-      Backend::store(out + i, scaled(low(pairs) | (shifted<2 * Pair>(fifth) & bit), first.scale, first.offset));
-      Backend::store(out + i + 32,
-                     scaled(high(pairs) | (shifted<2 * Pair + 1>(fifth) & bit), second.scale, second.offset));
+      i32 fifth = Backend::template shift_left<4>(Backend::widen(in.fifth + i));  // that of group 0 in bit 4
+      for (std::size_t g = 0; g < 8; g += 2) {
+        const i32 pairs = Backend::widen(in.quants + 16 * g + i);
+        Backend::store(out + 32 * g + i, scaled(low(pairs) | (fifth & bit), groups[g].scale, groups[g].offset));
+        fifth = Backend::template shift_right<1>(fifth);
+        Backend::store(out + 32 * g + 32 + i,
+                       scaled(high(pairs) | (fifth & bit), groups[g + 1].scale, groups[g + 1].offset));
+        fifth = Backend::template shift_right<1>(fifth);
+      }
     }
   }
 
   static void decode(const q6_k& in, float* out) noexcept {
     const float scale = to_float(in.scale);
-    const i32 middle = Backend::set_i32(32), three = Backend::set_i32(3);
+    const i32 middle = Backend::set_i32(32), upper = Backend::set_i32(0x30);
     for (std::size_t half = 0; half < 2; ++half, out += 128)
       for (std::size_t i = 0; i < 32; i += lanes) {
         const std::int8_t* const scales = in.scales + 8 * half + i / 16;
         const i32 first = Backend::widen(in.low + 64 * half + i), second = Backend::widen(in.low + 64 * half + 32 + i);
-        const i32 upper = Backend::widen(in.high + 32 * half + i);
-        const auto put = [&](std::size_t quarter, i32 nibbles, i32 bits) {
+        const i32 bits = Backend::widen(in.high + 32 * half + i);
+        const auto put = [&](std::size_t quarter, i32 nibbles, i32 shifted) {
           const f32 own = Backend::set(scale * static_cast<float>(scales[2 * quarter]));
-          Backend::store(out + 32 * quarter + i,
-                         scaled((nibbles | Backend::template shift_left<4>(bits & three)) - middle, own));
+          Backend::store(out + 32 * quarter + i, scaled((nibbles | (shifted & upper)) - middle, own));
         };
-        put(0, low(first), upper);
-        put(1, low(second), shifted<2>(upper));
-        put(2, high(first), shifted<4>(upper));
-        put(3, high(second), shifted<6>(upper));
+        put(0, low(first), Backend::template shift_left<4>(bits));
+        put(1, low(second), Backend::template shift_left<2>(bits));
+        put(2, high(first), bits);
+        put(3, high(second), Backend::template shift_right<2>(bits));
       }
   }
 };

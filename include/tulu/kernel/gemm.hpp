@@ -60,7 +60,6 @@ inline constexpr bool has_multiply = requires(const float* in, float* out) {
 template <class Backend, class Weight>
 void widen(const Weight* stored, std::size_t first, float* out, std::size_t count) noexcept {
   if constexpr (block_scalar<Weight>) {
-    static_assert(block_columns % Weight::block == 0);
     decode<Backend>(stored + first / Weight::block, out, count);
   } else {
     convert<Backend>(stored + first, out, count);

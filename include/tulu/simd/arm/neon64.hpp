@@ -61,13 +61,13 @@ struct dot_neon64 {
   [[nodiscard]] static int32x4_t widen(const std::int8_t* from) noexcept {
     return vmovl_s16(vget_low_s16(vmovl_s8(four<int8x8_t>(from))));
   }
-  template <int Count>
-  [[nodiscard]] static int32x4_t shift_left(int32x4_t a) noexcept {
-    return vshlq_s32(a, vdupq_n_s32(Count));
-  }
-  template <int Count>
+  template <int Bits>
   [[nodiscard]] static int32x4_t shift_right(int32x4_t a) noexcept {
-    return vreinterpretq_s32_u32(vshlq_u32(vreinterpretq_u32_s32(a), vdupq_n_s32(-Count)));
+    return vshrq_n_s32(a, Bits);
+  }
+  template <int Bits>
+  [[nodiscard]] static int32x4_t shift_left(int32x4_t a) noexcept {
+    return vshlq_n_s32(a, Bits);
   }
   [[nodiscard]] static float32x4_t to_float(int32x4_t a) noexcept { return vcvtq_f32_s32(a); }
 

@@ -20,13 +20,13 @@ struct dot_sse4_2 {
   [[nodiscard]] static __m128i set(int bits) noexcept { return _mm_set1_epi32(bits); }
   [[nodiscard]] static __m128i widen(const std::uint8_t* from) noexcept { return _mm_cvtepu8_epi32(four(from)); }
   [[nodiscard]] static __m128i widen(const std::int8_t* from) noexcept { return _mm_cvtepi8_epi32(four(from)); }
-  template <int Count>
-  [[nodiscard]] static __m128i shift_left(__m128i a) noexcept {
-    return _mm_slli_epi32(a, Count);
-  }
-  template <int Count>
+  template <int Bits>
   [[nodiscard]] static __m128i shift_right(__m128i a) noexcept {
-    return _mm_srli_epi32(a, Count);
+    return _mm_srli_epi32(a, Bits);
+  }
+  template <int Bits>
+  [[nodiscard]] static __m128i shift_left(__m128i a) noexcept {
+    return _mm_slli_epi32(a, Bits);
   }
   [[nodiscard]] static __m128 to_float(__m128i a) noexcept { return _mm_cvtepi32_ps(a); }
 
@@ -66,13 +66,13 @@ struct dot_avx2 {
   [[nodiscard]] static __m256i set(int bits) noexcept { return _mm256_set1_epi32(bits); }
   [[nodiscard]] static __m256i widen(const std::uint8_t* from) noexcept { return _mm256_cvtepu8_epi32(eight(from)); }
   [[nodiscard]] static __m256i widen(const std::int8_t* from) noexcept { return _mm256_cvtepi8_epi32(eight(from)); }
-  template <int Count>
-  [[nodiscard]] static __m256i shift_left(__m256i a) noexcept {
-    return _mm256_slli_epi32(a, Count);
-  }
-  template <int Count>
+  template <int Bits>
   [[nodiscard]] static __m256i shift_right(__m256i a) noexcept {
-    return _mm256_srli_epi32(a, Count);
+    return _mm256_srli_epi32(a, Bits);
+  }
+  template <int Bits>
+  [[nodiscard]] static __m256i shift_left(__m256i a) noexcept {
+    return _mm256_slli_epi32(a, Bits);
   }
   [[nodiscard]] static __m256 to_float(__m256i a) noexcept { return _mm256_cvtepi32_ps(a); }
 
@@ -113,13 +113,13 @@ struct dot_avx512 {
   [[nodiscard]] static __m512i widen(const std::int8_t* from) noexcept {
     return _mm512_maskz_cvtepi8_epi32(0xffff, dot_sse4_2::load(from));
   }
-  template <int Count>
-  [[nodiscard]] static __m512i shift_left(__m512i a) noexcept {
-    return _mm512_maskz_slli_epi32(0xffff, a, Count);
-  }
-  template <int Count>
+  template <int Bits>
   [[nodiscard]] static __m512i shift_right(__m512i a) noexcept {
-    return _mm512_maskz_srli_epi32(0xffff, a, Count);
+    return _mm512_maskz_srli_epi32(0xffff, a, Bits);
+  }
+  template <int Bits>
+  [[nodiscard]] static __m512i shift_left(__m512i a) noexcept {
+    return _mm512_maskz_slli_epi32(0xffff, a, Bits);
   }
   [[nodiscard]] static __m512 to_float(__m512i a) noexcept { return _mm512_maskz_cvtepi32_ps(0xffff, a); }
 
