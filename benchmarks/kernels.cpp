@@ -1,6 +1,6 @@
-// The kernels of recover and SHA-256, single-threaded, beside memcpy and a plain loop in float32 as what the memory
-// gives in the same run. bytes_per_second counts the bytes read and written (SHA-256: hashed). Sizes: in the level-2
-// cache, and far beyond every cache.
+// The kernels of recover, of weights and SHA-256, single-threaded, beside memcpy and a plain loop in float32 as what
+// the memory gives in the same run. bytes_per_second counts the bytes read and written (SHA-256: hashed). Sizes: in the
+// level-2 cache, and far beyond every cache.
 
 #include <cstddef>
 #include <cstdint>
@@ -19,12 +19,13 @@ namespace {
 using tulu::aligned_buffer;
 using tulu::dtype;
 using tulu::kernel::elementwise_table;
+using tulu::kernel::model_table;
 
 constexpr std::int64_t in_cache = 1 << 14, in_memory = 1 << 24;  // elements
 
 /// Small finite numbers in every type: no NaN, no subnormal.
 aligned_buffer filled(dtype type, std::size_t count) {
-  aligned_buffer buffer{count * tulu::size_of(type)};
+  aligned_buffer buffer{tulu::bytes_of(type, count)};
   std::memset(buffer.data(), 0x3c, buffer.size());
   return buffer;
 }
@@ -94,6 +95,39 @@ void accumulate(benchmark::State& state, const elementwise_table* table, dtype t
   report_bytes(state, row.size() + 2 * sums.size());
 }
 
+/// items_per_second counts weights.
+void report_weights(benchmark::State& state, std::size_t weights) {
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(weights));
+}
+
+constexpr std::size_t row_weights = 2048;
+
+void decode(benchmark::State& state, const model_table* table, dtype type) {
+  const aligned_buffer row = filled(type, row_weights);
+  aligned_buffer out = filled(dtype::f32, row_weights);
+  const auto kernel = table->to_float[model_table::at(type)];
+  for (auto _ : state) {
+    kernel(row.data(), reinterpret_cast<float*>(out.data()), row_weights);
+    benchmark::ClobberMemory();
+  }
+  report_weights(state, row_weights);
+}
+
+/// 64 rows, which stay in the level-2 cache, with so many tokens.
+void multiply_few(benchmark::State& state, const model_table* table, dtype type) {
+  constexpr std::size_t rows = 64;
+  const auto tokens = static_cast<std::size_t>(state.range(0));
+  const aligned_buffer weights = filled(type, rows * row_weights), x = filled(dtype::f32, tokens * row_weights);
+  aligned_buffer y = filled(dtype::f32, tokens * rows);
+  const auto kernel = table->multiply_few[model_table::at(type)];
+  for (auto _ : state) {
+    kernel(weights.data(), rows, row_weights, reinterpret_cast<const float*>(x.data()), row_weights, tokens,
+           reinterpret_cast<float*>(y.data()), rows, false);
+    benchmark::ClobberMemory();
+  }
+  report_weights(state, rows * row_weights);
+}
+
 void sha256_single(benchmark::State& state, const tulu::io::sha256_functions& functions) {
   const aligned_buffer data = filled(dtype::u8, static_cast<std::size_t>(state.range(0)));
   tulu::io::sha256 hash{functions};
@@ -132,6 +166,16 @@ void register_elementwise(const elementwise_table* table) {
   both("accumulate f16", accumulate, dtype::f16);
 }
 
+void register_weights(const model_table* table) {
+  for (const auto& each : tulu::dtypes) {
+    if (!tulu::is_weight_type(each.type)) continue;
+    const std::string suffix = std::string{each.torch} + "/" + table->backend;
+    if (tulu::is_block_type(each.type))
+      benchmark::RegisterBenchmark(("decode " + suffix).c_str(), decode, table, each.type);
+    benchmark::RegisterBenchmark(("multiply_few " + suffix).c_str(), multiply_few, table, each.type)->Arg(1)->Arg(4);
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -141,6 +185,7 @@ int main(int argc, char** argv) {
   benchmark::RegisterBenchmark("memcpy", copy)->Arg(in_cache)->Arg(in_memory);
   benchmark::RegisterBenchmark("stream add f32", stream_add)->Arg(in_cache)->Arg(in_memory);
   for (const auto* backend : tulu::kernel::usable_backends(cpu)) register_elementwise(backend->elementwise);
+  for (const auto* backend : tulu::kernel::usable_backends(cpu)) register_weights(backend->model);
   constexpr std::int64_t hashed = 1 << 22;
   benchmark::RegisterBenchmark("sha256/portable", sha256_single, tulu::io::portable_sha256)->Arg(hashed);
   benchmark::RegisterBenchmark("sha256/best", sha256_single, tulu::simd::best_sha256(cpu))->Arg(hashed);

@@ -231,7 +231,8 @@ TEST_CASE("load_llama_weights: wrong shapes and types") {
     bytes += tensor.values.size() * tulu::size_of(type);
   }
   tulu::test::write_file(file, tulu::checkpoint::format_safetensors_header(entries, {}) + std::string(bytes, 'x'));
-  CHECK(failure(dir.path() / "model") == file + ": model.norm.weight: expected F32, F16 or BF16, found F64");
+  CHECK(failure(dir.path() / "model") ==
+        file + ": model.norm.weight: expected F32, F16, BF16 or a block type, found F64");
 }
 
 TEST_CASE("load_llama_weights: a tied model may store its matrix under either name, or twice the same") {
@@ -316,6 +317,174 @@ TEST_CASE("load_llama_weights: progress ends at the total, and a stop request en
 
 TEST_CASE("load_llama_weights: types that are no weights'") {
   const temp_dir dir;
-  CHECK(message_of([&] { static_cast<void>(load(dir.path(), dtype::i8)); }) ==
-        "weights: expected F32, F16 or BF16, found I8");
+  for (const dtype type : {dtype::i8, dtype::f64, dtype::iq4_nl})
+    CHECK(message_of([&] { static_cast<void>(load(dir.path(), type)); }) ==
+          "weights: expected F32, F16, BF16 or a block type that can be written, found " + std::string{name(type)});
+}
+
+namespace {
+
+/// A model whose rows are `hidden` and `inner` long.
+llama_sizes block_sizes(std::size_t hidden, std::size_t inner) {
+  llama_sizes sizes;
+  sizes.hidden = hidden;
+  sizes.inner = inner;
+  sizes.head_dim = hidden / sizes.heads;
+  return sizes;
+}
+
+/// `stored` in the type of `matrix`, by way of float32.
+std::vector<std::byte> quantised(const tulu::kernel::weight_matrix& matrix, const tulu::test::tensor_values& stored) {
+  const std::vector<float> values = rounded(stored.values, stored.type);
+  std::vector<std::byte> bytes(matrix.bytes());
+  tulu::encode(matrix.type, values.data(), bytes.data(), values.size());
+  return bytes;
+}
+
+bool holds(const tulu::kernel::weight_matrix& matrix, const std::vector<std::byte>& bytes) {
+  return matrix.bytes() == bytes.size() && std::memcmp(matrix.data, bytes.data(), bytes.size()) == 0;
+}
+
+/// A file of one type of blocks in the place of model.safetensors: every matrix of `values` quantised, in memory that
+/// is mapped.
+tulu::checkpoint::catalogue block_catalogue(const fs::path& file, const model_values& values, dtype type,
+                                            const std::string& damaged = {}) {
+  std::string content;
+  std::vector<std::size_t> offsets;
+  for (const auto& tensor : values) {
+    offsets.push_back(content.size());
+    const dtype own = tensor.extents.rank() == 1 ? dtype::f32 : type;
+    std::vector<std::byte> bytes(tulu::bytes_of(own, tensor.values.size()));
+    tulu::encode(own, tensor.values.data(), bytes.data(), tensor.values.size());
+    const auto [offset, halves] = tulu::detail::halves_of(type);
+    if (tensor.name == damaged) bytes[tulu::traits(type).bytes + offset + 1] = std::byte{0x7e};  // a NaN for a scale
+    content.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  }
+  tulu::test::write_file(file, content);
+  const auto source = std::make_shared<const tulu::checkpoint::tensor_file>(file);
+  std::vector<tulu::checkpoint::stored_tensor> tensors;
+  for (std::size_t i = 0; i < values.size(); ++i)
+    tensors.emplace_back(values[i].name, values[i].extents.rank() == 1 ? dtype::f32 : type, values[i].extents, source,
+                         tulu::checkpoint::storage_layout{.offset = offsets[i]});
+  return {file, std::move(tensors), {}, {source}};
+}
+
+tulu::llama_config config_at(const fs::path& folder, const llama_sizes& sizes) {
+  fs::create_directories(folder);
+  tulu::test::write_file(folder / "config.json", llama_config_text(sizes));
+  return tulu::load_llama_config(folder);
+}
+
+}  // namespace
+
+TEST_CASE("load_llama_weights: block types are made from every type at load, on any number of threads") {
+  const temp_dir dir;
+  llama_sizes sizes = block_sizes(256, 512);
+  sizes.vocabulary = 4100;  // more than one piece
+  sizes.layers = 1;
+  for (const dtype stored : {dtype::f32, dtype::bf16}) {
+    auto values = llama_values(sizes, 20, stored);
+    const fs::path path = write_model(dir.path() / "model", values, llama_config_text(sizes));
+    for (const dtype wanted : {dtype::q8_0, dtype::q4_0, dtype::q4_k, dtype::q6_k})
+      for (const std::size_t threads : {1U, 3U}) {
+        const auto weights = load(path, wanted, threads);
+        INFO(std::string{name(wanted)});
+        CHECK(weights->warnings.empty());
+        CHECK(weights->lm_head.type == (wanted == dtype::q8_0 ? dtype::q8_0 : dtype::q6_k));
+        CHECK(weights->embed_tokens.type == wanted);
+        CHECK(weights->layers[0].q_proj.type == wanted);
+        CHECK(weights->layers[0].down_proj.type == (wanted == dtype::q4_k ? dtype::q6_k : wanted));
+        CHECK(holds(weights->embed_tokens,
+                    quantised(weights->embed_tokens, find_tensor(values, "model.embed_tokens.weight"))));
+        CHECK(holds(weights->lm_head, quantised(weights->lm_head, find_tensor(values, "lm_head.weight"))));
+        const auto& down = weights->layers[0].down_proj;
+        CHECK(holds(down, quantised(down, find_tensor(values, "model.layers.0.mlp.down_proj.weight"))));
+        check_vector(weights->norm, find_tensor(values, "model.norm.weight"));
+        std::size_t owned = 0;
+        for (const auto& buffer : weights->buffers) owned += buffer.size();
+        const std::size_t f32 = 3 * sizes.hidden * sizeof(float);
+        std::size_t matrices = weights->embed_tokens.bytes() + weights->lm_head.bytes();
+        for (const auto* matrix :
+             {&weights->layers[0].q_proj, &weights->layers[0].k_proj, &weights->layers[0].v_proj,
+              &weights->layers[0].o_proj, &weights->layers[0].gate_proj, &weights->layers[0].up_proj, &down})
+          matrices += matrix->bytes();
+        CHECK(owned == f32 + matrices);
+      }
+  }
+}
+
+TEST_CASE("load_llama_weights: one line counts the matrices whose rows do not fit") {
+  const temp_dir dir;
+  const llama_sizes sizes = block_sizes(64, 40);
+  const fs::path path = tulu::test::write_llama(dir.path() / "model", sizes, 21, dtype::f32);
+  const auto weights = load(path, dtype::q4_k);
+  REQUIRE(weights->warnings.size() == 1);
+  CHECK(weights->warnings[0] == path.string() +
+                                    ": 16 of 16 matrices have rows that are no multiple of a block of the wanted type: "
+                                    "f16, q5_0 and q8_0 instead");
+  CHECK(load(path, dtype::q8_0)->warnings.size() == 1);
+  CHECK(load(path, dtype::f16)->warnings.empty());
+}
+
+TEST_CASE("load_llama_weights: stored blocks stay in the file, or become what is wanted") {
+  const temp_dir dir;
+  const llama_sizes sizes = block_sizes(256, 256);
+  auto values = llama_values(sizes, 22);
+  const tulu::llama_config config = config_at(dir.path() / "model", sizes);
+  tulu::executor workers{2};
+  for (const dtype stored : {dtype::q4_1, dtype::q8_0, dtype::q6_k}) {
+    const auto model = block_catalogue(dir.path() / "model" / "blocks", values, stored);
+    const auto at = [&](std::optional<dtype> wanted) {
+      tulu::load_options options;
+      options.weights = wanted;
+      return load_llama_weights(model, config, options, workers);
+    };
+    const auto& up = find_tensor(values, "model.layers.1.mlp.up_proj.weight");
+    const auto mapped = at(std::nullopt);
+    CHECK(mapped->buffers.size() == 1 + 2 * sizes.layers);
+    CHECK(mapped->files.size() == 1);
+    CHECK(mapped->layers[1].up_proj.type == stored);
+    CHECK(holds(mapped->layers[1].up_proj, quantised(mapped->layers[1].up_proj, up)));
+    if (stored != dtype::q4_1) CHECK(at(stored)->buffers.size() == mapped->buffers.size());
+
+    std::vector<float> decoded(up.values.size());
+    tulu::decode(stored, mapped->layers[1].up_proj.data, decoded.data(), decoded.size());
+    tulu::test::tensor_values again{up.name, up.extents, decoded};
+    for (const dtype wanted : {dtype::f32, dtype::f16, dtype::bf16}) {
+      check_matrix(at(wanted)->layers[1].up_proj, again, wanted);
+      CHECK(at(wanted)->buffers.size() == 3 + 9 * sizes.layers);
+    }
+    const auto changed = at(dtype::q4_0);
+    CHECK(changed->layers[1].up_proj.type == dtype::q4_0);
+    CHECK(holds(changed->layers[1].up_proj, quantised(changed->layers[1].up_proj, again)));
+  }
+}
+
+TEST_CASE("load_llama_weights: scales that are no numbers are told of") {
+  const temp_dir dir;
+  const llama_sizes sizes = block_sizes(256, 256);
+  const auto values = llama_values(sizes, 23);
+  const tulu::llama_config config = config_at(dir.path() / "model", sizes);
+  tulu::executor workers{2};
+  const std::string damaged = "model.layers.1.mlp.up_proj.weight";
+  for (const dtype stored : {dtype::q4_0, dtype::q4_k, dtype::q6_k}) {
+    const auto model = block_catalogue(dir.path() / "model" / "blocks", values, stored, damaged);
+    const auto warnings = load_llama_weights(model, config, {}, workers)->warnings;
+    REQUIRE(warnings.size() == 1);
+    const std::string block = std::to_string(tulu::block_of(stored));
+    CHECK(warnings[0] == (dir.path() / "model" / "blocks").string() + ": " + damaged + ": has NaN: " + block +
+                             " of 65536 values, the first at index " + block);
+  }
+}
+
+TEST_CASE("load_llama_weights: values beyond what a block type holds are told of") {
+  const temp_dir dir;
+  const llama_sizes sizes = block_sizes(64, 64);
+  auto values = llama_values(sizes, 24);
+  find_tensor(values, "model.layers.1.mlp.up_proj.weight").values[40] = 1e9F;
+  const fs::path path = write_model(dir.path() / "model", values, llama_config_text(sizes));
+  const auto weights = load(path, dtype::q8_0);
+  REQUIRE(weights->warnings.size() == 1);
+  CHECK(contains(weights->warnings[0], "model.layers.1.mlp.up_proj.weight: has values beyond what Q8_0 can hold"));
+  CHECK(contains(weights->warnings[0], "the first at index 32"));
 }

@@ -118,9 +118,9 @@ class weight_maker {
 
   [[nodiscard]] kernel::weight_matrix matrix(std::size_t rows, std::size_t columns, float deviation) {
     std::normal_distribution<float> normal{0, deviation};
-    const std::size_t unit = traits(type_).bytes;
-    weights_->buffers.emplace_back(unit + bytes_of(type_, rows * columns));
-    std::byte* const data = weights_->buffers.back().data() + unit;
+    const std::size_t offset = traits(type_).bytes;
+    weights_->buffers.emplace_back(offset + bytes_of(type_, rows * columns));
+    std::byte* const data = weights_->buffers.back().data() + offset;
     std::vector<float> values(rows * columns);
     for (float& value : values) value = normal(generator_);
     encode(type_, values.data(), data, values.size());

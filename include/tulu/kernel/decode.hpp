@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include <tulu/scalar/iq4_nl.hpp>
 #include <tulu/scalar/q4_0.hpp>
@@ -64,7 +65,12 @@ struct block_decoder {
 
   /// 32 bytes that are 16 where the bit is set, else 0.
   static void spread_bits(const std::uint8_t* bits, std::uint8_t* out) noexcept {
-    for (std::size_t i = 0; i < 32; ++i) out[i] = static_cast<std::uint8_t>((bits[i / 8] >> (i % 8) & 1) << 4);
+    constexpr std::uint64_t ones = 0x0101010101010101, each = 0x8040201008040201;  // bit i of byte i
+    for (std::size_t i = 0; i < 4; ++i) {
+      // A byte that is not zero carries into its highest bit.
+      const std::uint64_t spread = ((((bits[i] * ones) & each) + 0x7f * ones) & (0x80 * ones)) >> 3;
+      std::memcpy(out + 8 * i, &spread, sizeof spread);
+    }
   }
 
   static void decode(const q5_0& in, float* out) noexcept {

@@ -46,7 +46,7 @@ struct xsimd_backend {
   static void arrange(f32&, f32&) noexcept {}
   static void store(float* to, f32 value) noexcept { value.store_unaligned(to); }
   template <weight_scalar T>
-  static void store(T* to, f32 value) noexcept {
+  [[gnu::always_inline]] static void store(T* to, f32 value) noexcept {  // or a backend leaves it to be shared
     Float16::store(to, value);
   }
 
