@@ -10,8 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include <tulu/checkpoint/meta.hpp>
 #include <tulu/core/error.hpp>
 #include <tulu/io/file.hpp>
+#include <tulu/io/stand_in.hpp>
 #include <tulu/tokenizer/json_pipeline.hpp>
 #include <tulu/tokenizer/mode.hpp>
 #include <tulu/tokenizer/sentencepiece_model.hpp>
@@ -31,6 +33,23 @@ struct tokenizer_files {
   std::optional<std::filesystem::path> folder, sentencepiece, json;
 };
 
+/// tokenizer.model of a folder: in it, or, in Meta's layout, one folder up, as Llama 1 and 2 were released.
+[[nodiscard]] inline std::filesystem::path sentencepiece_path(const std::filesystem::path& folder) {
+  const std::filesystem::path inside = folder / "tokenizer.model";
+  if (std::filesystem::exists(inside) || !checkpoint::is_meta_folder(folder)) return inside;
+  return std::filesystem::canonical(folder).parent_path() / "tokenizer.model";
+}
+
+/// Throws for the tokenizer.model of Llama 3 in Meta's layout: lines of a token in base64 and its rank, for tiktoken.
+inline void refuse_tiktoken(const std::filesystem::path& path) {
+  const std::string head = io::read_head(io::file{path});
+  const std::size_t end = head.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=");
+  if (end != 0 && end != std::string::npos && std::string_view{head}.substr(end).starts_with(" 0\n"))
+    throw mismatch_error(path.string(), "", "a SentencePiece model",
+                         "a tiktoken vocabulary, as Llama 3's in Meta's layout: take the tokenizer.json of the same "
+                         "model from Hugging Face");
+}
+
 [[nodiscard]] inline tokenizer_files find_tokenizer_files(const std::filesystem::path& path) {
   tokenizer_files found{.name = path.string(), .folder = {}, .sentencepiece = {}, .json = {}};
   if (!std::filesystem::exists(path)) throw error{found.name + ": no such file or folder"};
@@ -39,7 +58,7 @@ struct tokenizer_files {
     return found;
   }
   found.folder = path;
-  if (std::filesystem::exists(path / "tokenizer.model")) found.sentencepiece = path / "tokenizer.model";
+  if (const auto model = sentencepiece_path(path); std::filesystem::exists(model)) found.sentencepiece = model;
   if (std::filesystem::exists(path / "tokenizer.json")) found.json = path / "tokenizer.json";
   if (!found.sentencepiece && !found.json)
     throw mismatch_error(found.name, "", "a tokenizer.model or a tokenizer.json", "neither");
@@ -128,7 +147,11 @@ template <class IdOf>
       warnings.emplace_back(problem.what());
     }
   };
-  if (files.sentencepiece) load(!fast, [&] { model = load_sentencepiece_model(*files.sentencepiece); });
+  if (files.sentencepiece)
+    load(!fast, [&] {
+      refuse_tiktoken(*files.sentencepiece);
+      model = load_sentencepiece_model(*files.sentencepiece);
+    });
   if (files.json) load(fast, [&] { json = load_tokenizer_json(*files.json); });
   if (model && json) warnings = compare_vocabularies(files, model->pieces, json->pieces, chosen);
   tokenizer made = fast                            ? make_json_tokenizer(files, std::move(*json))
