@@ -132,7 +132,12 @@ struct meta_parts {
                            "a copy of shape " + to_string(parts.front().extents()), to_string(part.extents()));
   const stored_tensor whole = axis ? join_parts(parts, *axis) : parts.front();
   if (what.rotary == meta_rotary::none) return whole.renamed(what.name);
-  return rotary_rows(whole, params.head_dim(), rotary_order::halves).renamed(what.name);
+  const std::size_t heads = what.rotary == meta_rotary::query ? params.n_heads : params.n_kv_heads;
+  if (whole.extents()[0] != heads * params.head_dim())
+    throw mismatch_error(params.file, what.rotary == meta_rotary::query ? "n_heads" : "n_kv_heads",
+                         std::to_string(heads * params.head_dim()) + " rows of " + printable(whole.name()),
+                         std::to_string(whole.extents()[0]));
+  return reorder_rotary_rows(whole, heads, rotary_order::pairs, rotary_order::halves).renamed(what.name);
 }
 
 /// The positions that the models of these parameters were trained for, which params.json does not say: 2048 in Llama

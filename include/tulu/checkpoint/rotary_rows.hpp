@@ -2,38 +2,60 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <tulu/checkpoint/stored_tensor.hpp>
 #include <tulu/core/error.hpp>
-#include <tulu/tensor/dtype.hpp>
 
 namespace tulu::checkpoint {
 
-/// The order of the rows of q_proj and k_proj inside each head. The rotary embedding turns pairs of them: Meta's
-/// checkpoints and GGUF keep the two of a pair side by side, Hugging Face's keep all the first ones, then all the
-/// second ones (`permute` of transformers' convert_llama_weights_to_hf.py, which llama.cpp's converter undoes).
-enum class rotary_order { pairs, halves };
+/// How the rows of q_proj and k_proj, those of one head, are ordered. The rotary embedding turns pairs of rows:
+/// transformers puts the two of a pair half a head apart, Meta and ggml (architecture llama) side by side.
+enum class rotary_order { halves, pairs };
+
+/// The row of a head of `head_dim` rows in the order `from` that is row `row` of the order `to`.
+[[nodiscard]] constexpr std::size_t rotary_row(std::size_t row, std::size_t head_dim, rotary_order from,
+                                               rotary_order to) noexcept {
+  if (from == to) return row;
+  const std::size_t half = head_dim / 2;
+  return to == rotary_order::halves ? row % half * 2 + row / half : row % 2 * half + row / 2;
+}
+
+/// True for the tensors of transformers' names whose rows are those of rotated heads.
+[[nodiscard]] inline bool has_rotary_rows(std::string_view name) noexcept {
+  for (const std::string_view suffix : {".weight", ".bias"})
+    if (name.ends_with(suffix)) {
+      const std::string_view layer = name.substr(0, name.size() - suffix.size());
+      return layer.ends_with("self_attn.q_proj") || layer.ends_with("self_attn.k_proj");
+    }
+  return false;
+}
 
 namespace detail {
 
-/// The rows of `source`, heads of `head_dim` rows, brought from the other order into `order`.
-class rotary_row_elements : public derived_elements {
+/// The rows of a matrix (the elements of a vector) in the other rotary order.
+class rotary_rows final : public derived_elements {
  public:
-  rotary_row_elements(stored_tensor source, std::size_t head_dim, rotary_order order)
-      : source_{std::move(source)}, head_dim_{head_dim}, order_{order} {}
+  rotary_rows(stored_tensor source, std::size_t head_dim, rotary_order from, rotary_order to)
+      : source_{std::move(source)},
+        head_dim_{head_dim},
+        row_{source_.extents().rank() == 1 ? 1 : source_.extents()[1]},
+        from_{from},
+        to_{to} {}
 
   void read(std::size_t first, std::size_t count, std::span<std::byte> out) const override {
-    if (count == 0) return;
-    const std::size_t columns = source_.size() / source_.extents()[0];
     while (count != 0) {
-      const std::size_t column = first % columns;
-      const std::size_t part = std::min(columns - column, count);
+      const std::size_t row = first / row_, column = first % row_;
+      const std::size_t part = std::min(count, row_ - column);
       const std::size_t bytes = bytes_of(source_.type(), part);
-      source_.read(source_row(first / columns) * columns + column, part, out.first(bytes));
+      const std::size_t inside = row % head_dim_;
+      const std::size_t origin = row - inside + rotary_row(inside, head_dim_, from_, to_);
+      source_.read(origin * row_ + column, part, out.first(bytes));
       out = out.subspan(bytes);
       first += part;
       count -= part;
@@ -41,28 +63,26 @@ class rotary_row_elements : public derived_elements {
   }
 
  private:
-  [[nodiscard]] std::size_t source_row(std::size_t row) const noexcept {
-    const std::size_t at = row % head_dim_;
-    const std::size_t half = head_dim_ / 2;
-    return row - at + (order_ == rotary_order::halves ? at % half * 2 + at / half : at % 2 * half + at / 2);
-  }
-
   stored_tensor source_;
   std::size_t head_dim_;
-  rotary_order order_;
+  std::size_t row_;  ///< elements of one row
+  rotary_order from_, to_;
 };
 
 }  // namespace detail
 
-/// q_proj or k_proj (its weight or bias) with the rows of each head brought from the other order into `order`. Throws
-/// when the rows are no heads of `head_dim`, an even number, rows.
-[[nodiscard]] inline stored_tensor rotary_rows(const stored_tensor& source, std::size_t head_dim, rotary_order order) {
-  const shape& extents = source.extents();
-  if (head_dim == 0 || head_dim % 2 != 0 || extents.rank() == 0 || extents[0] % head_dim != 0)
-    throw mismatch_error(source.file().path().string(), printable(source.name()),
-                         "rows in heads of " + std::to_string(head_dim) + ", an even number", to_string(extents));
-  return {source.name(), source.type(), extents, source.source(),
-          std::make_shared<const detail::rotary_row_elements>(source, head_dim, order)};
+/// `tensor`, a matrix or bias of `heads` heads in the order `from`, with its rows in the order `to`. Throws when its
+/// rows are not those of heads of even size.
+[[nodiscard]] inline stored_tensor reorder_rotary_rows(const stored_tensor& tensor, std::size_t heads,
+                                                       rotary_order from, rotary_order to) {
+  const shape& extents = tensor.extents();
+  if ((extents.rank() != 1 && extents.rank() != 2) || heads == 0 || extents[0] % heads != 0 ||
+      extents[0] / heads % 2 != 0)
+    throw mismatch_error(tensor.file().path().string(), printable(tensor.name()),
+                         "the rows of " + std::to_string(heads) + " heads of even size", to_string(extents));
+  if (from == to || tensor.size() == 0) return tensor;
+  return {tensor.name(), tensor.type(), extents, tensor.source(),
+          std::make_shared<const detail::rotary_rows>(tensor, extents[0] / heads, from, to)};
 }
 
 }  // namespace tulu::checkpoint
