@@ -212,12 +212,13 @@ TEST_CASE("open: what a failed download left is named for what it is") {
           ": expected weights, found an XML document (a failed download)");
     CHECK(failure_of(name, "") == ": expected weights, found an empty file");
     CHECK(failure_of(name, "Entry not found") ==
-          ": expected safetensors or PyTorch weights, found the text \"Entry not found\"");
+          ": expected safetensors, PyTorch or GGUF weights, found the text \"Entry not found\"");
     CHECK(failure_of(name, R"({"error":"Repository not found"})")
-              .starts_with(": expected safetensors or PyTorch weights, found the text \"{"));
+              .starts_with(": expected safetensors, PyTorch or GGUF weights, found the text \"{"));
   }
-  CHECK(failure_of("x.bin", "GGUF\x03") ==
-        ": expected safetensors or PyTorch weights, found a file that begins with \"GGUF\\x03\"");
+  CHECK(failure_of("x.bin", "GGML\x03") ==
+        ": expected safetensors, PyTorch or GGUF weights, found a file that begins with \"GGML\\x03\"");
+  CHECK(failure_of("x.bin", "GGUF\x03") == ": expected a GGUF header of at least 24 bytes, found 5 bytes (truncated)");
 }
 
 TEST_CASE("open: an index that is a git-lfs pointer is named as one") {

@@ -35,6 +35,9 @@ struct llama_config {
   double rms_norm_eps = 1e-6;
   double rope_theta = 10000;
   rope_scaling scaling{};
+  /// Divisors of the head_dim / 2 frequencies of the rotary embedding, or empty. GGUF files have them in place of
+  /// llama3 scaling.
+  std::vector<float> rope_factors{};
   bool attention_bias = false;  ///< on q_proj, k_proj, v_proj and o_proj
   bool mlp_bias = false;        ///< on gate_proj, up_proj and down_proj
   bool tie_word_embeddings = false;

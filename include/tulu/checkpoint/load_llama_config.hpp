@@ -12,11 +12,13 @@
 #include <utility>
 #include <vector>
 
+#include <tulu/checkpoint/detail/check_sizes.hpp>
 #include <tulu/checkpoint/detail/config_reader.hpp>
+#include <tulu/checkpoint/gguf.hpp>
+#include <tulu/checkpoint/gguf_config.hpp>
 #include <tulu/checkpoint/llama_config.hpp>
 #include <tulu/checkpoint/meta.hpp>
 #include <tulu/checkpoint/weight_files.hpp>
-#include <tulu/core/checked.hpp>
 #include <tulu/core/error.hpp>
 #include <tulu/io/file.hpp>
 #include <tulu/io/json.hpp>
@@ -118,23 +120,6 @@ inline void read_rope(const config_reader& keys, llama_config& config) {
   }
 }
 
-/// Throws when the head counts and sizes contradict each other or are more than a machine can address.
-inline void check_sizes(const config_reader& keys, const llama_config& config) {
-  const std::size_t heads = config.num_attention_heads;
-  if (heads % config.num_key_value_heads != 0)
-    throw keys.mismatch("num_key_value_heads", "a divisor of num_attention_heads, " + std::to_string(heads),
-                        std::to_string(config.num_key_value_heads));
-  if (config.head_dim == 0 || config.head_dim % 2 != 0)
-    throw keys.mismatch("head_dim", "an even number for the rotary embedding", std::to_string(config.head_dim));
-  if (config.query_size() > largest_extent)
-    throw keys.mismatch("head_dim", "at most " + std::to_string(largest_extent) + " in all heads",
-                        std::to_string(heads) + " heads of " + std::to_string(config.head_dim));
-  const std::size_t widest = std::max({config.hidden_size, config.intermediate_size, config.query_size()});
-  const std::array bytes{std::max(widest, config.vocab_size), widest, config.num_hidden_layers, std::size_t{32}};
-  if (!checked_product(bytes))
-    throw keys.mismatch("hidden_size", "a model that a machine can address", std::to_string(config.hidden_size));
-}
-
 inline void read_sizes(const config_reader& keys, llama_config& config) {
   config.vocab_size = keys.extent("vocab_size", config.vocab_size);
   config.hidden_size = keys.extent("hidden_size", config.hidden_size);
@@ -187,11 +172,13 @@ inline void read_sizes(const config_reader& keys, llama_config& config) {
 
 /// The config.json of a LLaMA model (a folder, or a weight file with it beside), with the defaults and the checks of
 /// transformers' LlamaConfig (4.30 to 4.44; `rope_parameters` as in 5). The stop tokens of generation_config.json are
-/// added where it is there. A folder of Meta's layout has its params.json (see load_meta_config). Throws for another
-/// architecture, for a setting that is not supported and for numbers that no model has.
+/// added where it is there. Of a GGUF file it is what its metadata say, of a folder of Meta's layout its params.json
+/// (see load_meta_config). Throws for another architecture, for a setting that is not supported and for numbers that
+/// no model has.
 [[nodiscard]] inline llama_config load_llama_config(const std::filesystem::path& model) {
   return io::with_path_errors([&] {
     if (!std::filesystem::exists(model)) throw error{model.string() + ": no such file or folder"};
+    if (checkpoint::is_gguf(model)) return checkpoint::gguf_llama_config(checkpoint::read_gguf(model));
     const std::filesystem::path folder = checkpoint::folder_of(model);
     if (!std::filesystem::exists(folder / "config.json") && checkpoint::is_meta_folder(folder))
       return checkpoint::load_meta_config(folder);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <tulu/checkpoint/catalogue.hpp>
+#include <tulu/checkpoint/detail/check_sizes.hpp>
 #include <tulu/checkpoint/detail/joined_parts.hpp>
 #include <tulu/checkpoint/llama_config.hpp>
 #include <tulu/checkpoint/meta_names.hpp>
@@ -163,6 +164,14 @@ struct meta_parts {
           .original_max_position_embeddings = 8192};
 }
 
+/// Makes the errors of check_sizes.
+struct meta_size_errors {
+  std::string_view file;
+  [[nodiscard]] error mismatch(std::string_view key, std::string_view expected, std::string_view found) const {
+    return mismatch_error(file, key, expected, found);
+  }
+};
+
 /// The rows of `name`, a matrix of the model.
 [[nodiscard]] inline std::size_t rows_of(const catalogue& model, std::string_view name) {
   const stored_tensor* const tensor = model.find(name);
@@ -218,6 +227,7 @@ struct meta_parts {
   config.num_attention_heads = params.n_heads;
   config.num_key_value_heads = params.n_kv_heads;
   config.head_dim = params.head_dim();
+  detail::check_sizes(detail::meta_size_errors{params.file}, config);
   config.rms_norm_eps = params.norm_eps;
   config.rope_theta = params.rope_theta;
   config.scaling = detail::meta_scaling(params);

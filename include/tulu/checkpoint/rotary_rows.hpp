@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -76,8 +75,8 @@ class rotary_rows final : public derived_elements {
 [[nodiscard]] inline stored_tensor reorder_rotary_rows(const stored_tensor& tensor, std::size_t heads,
                                                        rotary_order from, rotary_order to) {
   const shape& extents = tensor.extents();
-  if ((extents.rank() != 1 && extents.rank() != 2) || heads == 0 || extents[0] % heads != 0 ||
-      extents[0] / heads % 2 != 0)
+  const bool has_rows = extents.rank() == 2 || (extents.rank() == 1 && !is_block_type(tensor.type()));
+  if (!has_rows || heads == 0 || extents[0] % heads != 0 || extents[0] / heads % 2 != 0)
     throw mismatch_error(tensor.file().path().string(), printable(tensor.name()),
                          "the rows of " + std::to_string(heads) + " heads of even size", to_string(extents));
   if (from == to || tensor.size() == 0) return tensor;

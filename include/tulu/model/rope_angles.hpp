@@ -23,6 +23,7 @@ class rope_angles {
     set_frequencies(theta_);
     if (scaling_.type == rope_scaling_type::llama3)
       for (float& frequency : frequencies_) frequency = stretched(frequency);
+    for (std::size_t i = 0; i < config.rope_factors.size(); ++i) frequencies_[i] /= config.rope_factors[i];
   }
 
   /// Cosines and sines of the head_dim / 2 angles at `position` of a sequence that is `length` tokens long after the

@@ -8,8 +8,8 @@
 
 namespace tulu {
 
-/// A tensor whose elements lie contiguous, row-major, native-endian and aligned as alignment_of says in memory that someone
-/// else owns.
+/// A tensor whose elements lie contiguous, row-major, native-endian and aligned as alignment_of says in memory that
+/// someone else owns.
 struct tensor_view {
   dtype type;
   shape extents;

@@ -6,13 +6,11 @@
 #include <string>
 #include <string_view>
 
+#include <tulu/checkpoint/detail/check_sizes.hpp>
 #include <tulu/core/error.hpp>
 #include <tulu/io/json.hpp>
 
 namespace tulu::checkpoint::detail {
-
-/// Larger extents are no model's; up to here all products of two are far from overflow.
-inline constexpr std::size_t largest_extent = std::size_t{1} << 24;
 
 /// Checked access to the keys of one JSON object. An absent key and null give the default.
 class config_reader {
