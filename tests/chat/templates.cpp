@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -14,15 +15,14 @@ using enum tulu::chat::segment_kind;
 
 namespace {
 
-/// The golden of a format, whose original does not write the BOS that its tokenizer adds.
+/// The golden of a format; some of the originals write BOS, which others leave to the tokenizer.
 void check_goldens(const std::string& name, bool writes_bos) {
   const auto format = tulu::chat::template_by_name(name).value();
   for (const tulu::test::chat_golden& golden : tulu::test::chat_goldens(name)) {
     CAPTURE(golden.text);
-    std::vector<segment> segments = format.render(golden.messages, golden.add_generation_prompt);
+    const std::vector<segment> segments = format.render(golden.messages, golden.add_generation_prompt);
     REQUIRE(!segments.empty());
-    CHECK(segments[0].kind == bos);
-    if (!writes_bos) segments.erase(segments.begin());
+    CHECK(segments[0].kind == (writes_bos ? bos : start));
     CHECK(joined_text(segments) == golden.text);
   }
 }
@@ -31,6 +31,7 @@ void check_goldens(const std::string& name, bool writes_bos) {
 
 TEST_CASE("every format gives the text of its original") {
   check_goldens("tulu", false);
+  check_goldens("tulu3", false);
   check_goldens("alpaca", false);
   check_goldens("vicuna", false);
   check_goldens("llama2", true);
@@ -42,7 +43,7 @@ TEST_CASE("every format gives the text of its original") {
 TEST_CASE("formats are found by their names") {
   using names = std::vector<std::string_view>;
   CHECK(names(tulu::chat::template_names.begin(), tulu::chat::template_names.end()) ==
-        names{"tulu", "alpaca", "vicuna", "llama2", "llama3", "chatml", "zephyr", "raw"});
+        names{"tulu", "tulu3", "alpaca", "vicuna", "llama2", "llama3", "chatml", "zephyr", "raw"});
   for (const std::string_view name : tulu::chat::template_names)
     CHECK(tulu::chat::template_by_name(name).value().name() == name);
   CHECK_FALSE(tulu::chat::template_by_name("Tulu").has_value());
@@ -67,14 +68,31 @@ TEST_CASE("no format makes a token of what a message contains") {
   }
 }
 
-TEST_CASE("without messages there is what stands before a conversation, and BOS is first") {
+TEST_CASE("without messages there is what stands before a conversation: BOS, or its place") {
   for (const std::string_view name : tulu::chat::template_names) {
     CAPTURE(name);
     const auto segments = tulu::chat::template_by_name(name).value().render({}, false);
     REQUIRE(!segments.empty());
-    CHECK(segments[0].kind == bos);
+    CHECK((segments[0].kind == bos || segments[0].kind == start));
   }
-  CHECK(joined_text(tulu::chat::tulu_template{}.render({}, true)) == "<s><|assistant|>\n");
+  CHECK(joined_text(tulu::chat::tulu_template{}.render({}, true)) == "<|assistant|>\n");
+}
+
+TEST_CASE("no format writes BOS twice at the start, with or without settings") {
+  const std::vector<message> messages{{role::system, "S"}, {role::user, "a"}};
+  for (const std::string_view name : tulu::chat::template_names) {
+    const auto segments = tulu::chat::template_by_name(name).value().render(messages, true);
+    CHECK(std::count_if(segments.begin(), segments.end(), [](const segment& part) {
+            return part.kind == bos || part.kind == start;
+          }) == 1);
+  }
+}
+
+TEST_CASE("llama3 with dates has a system message in any case") {
+  const tulu::chat::llama3_template format{.dates = "D\n"};
+  const std::string system = "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nD\n";
+  CHECK(joined_text(format.render({}, false)) == system + "<|eot_id|>");
+  CHECK(joined_text(format.render(std::vector<message>{{role::system, " S "}}, false)) == system + "S<|eot_id|>");
 }
 
 TEST_CASE("the conversation before a turn is how the conversation with it begins") {
@@ -94,7 +112,7 @@ TEST_CASE("alpaca has another introduction for an instruction with an input") {
   using tulu::chat::alpaca_template;
   const std::string content = alpaca_template::with_input("Translate to French.", "Hello");
   const std::string prompt = joined_text(alpaca_template{}.render(std::vector<message>{{role::user, content}}, true));
-  CHECK(prompt == "<s>" + std::string{alpaca_template::introduction_with_input} +
+  CHECK(prompt == std::string{alpaca_template::introduction_with_input} +
                       "\n\n### Instruction:\nTranslate to French.\n\n### Input:\nHello\n\n### Response:");
 }
 
@@ -113,11 +131,11 @@ TEST_CASE("llama2 keeps every system message, and a conversation that begins wit
 TEST_CASE("vicuna takes a system message as its introduction, a later one as a sentence") {
   const tulu::chat::vicuna_template format;
   CHECK(joined_text(format.render(std::vector<message>{{role::system, "S."}, {role::user, "a"}, {role::system, "T."}},
-                                  true)) == "<s>S. USER: a T. ASSISTANT:");
+                                  true)) == "S. USER: a T. ASSISTANT:");
 }
 
 TEST_CASE("raw gives the contents and nothing else") {
   const auto segments = tulu::chat::raw_template{}.render(
       std::vector<message>{{role::user, " Once "}, {role::assistant, "upon\n"}}, true);
-  CHECK(segments == std::vector<segment>{{bos, "<s>"}, {text, " Once upon\n"}});
+  CHECK(segments == std::vector<segment>{{start, ""}, {text, " Once upon\n"}});
 }

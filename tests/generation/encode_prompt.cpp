@@ -94,7 +94,7 @@ TEST_CASE("encode_prompt: after an answer of Tulu the newline is dropped and the
 TEST_CASE("encode_prompt: in the hf modes a prompt has the ids of its text") {
   for (const tokenizer_mode mode : hf_modes) {
     const tokenizer tokens = small_tokenizer(mode);
-    for (const std::string name : {"tulu", "alpaca", "vicuna", "zephyr", "chatml", "raw"}) {
+    for (const std::string name : {"tulu", "tulu3", "alpaca", "vicuna", "zephyr", "chatml", "raw"}) {
       const auto format = tulu::chat::template_by_name(name).value();
       for (const tulu::test::chat_golden& golden : tulu::test::chat_goldens(name == "raw" ? "tulu" : name)) {
         CAPTURE(tulu::name_of(mode));
@@ -195,6 +195,33 @@ TEST_CASE("encode_prompt: a special segment that the vocabulary lacks is text, a
   CHECK(tulu::encode_prompt(tokens, segments) == tokens.encode("<|im_start|>user"));
   const tokenizer bare{"bare", tokenizer_mode::hf, tokens.pieces(), {}, nullptr};
   CHECK(tulu::encode_prompt(bare, std::vector<segment>{{bos, "<s>"}, {eos, "</s>"}}).empty());
+}
+
+TEST_CASE("encode_prompt: a start is BOS where the tokenizer adds one, a BOS that the format writes is one in any case") {
+  const tokenizer adding = small_tokenizer(tokenizer_mode::hf);
+  const tulu::test::temp_dir folder;
+  std::filesystem::copy(data / "slow/llama.model", folder.path() / "tokenizer.model");
+  tulu::test::write_file(folder.path() / "tokenizer_config.json", R"({"add_bos_token": false})");
+  const tokenizer bare = tulu::load_tokenizer(folder.path(), tokenizer_mode::hf);
+  CHECK(adding.special().adds_bos);
+  CHECK_FALSE(bare.special().adds_bos);
+  const std::vector<segment> started{{start, ""}, {text, "a"}};
+  const std::vector<segment> written{{bos, "<s>"}, {text, "a"}};
+  CHECK(tulu::encode_prompt(adding, started) == tulu::encode_prompt(adding, written));
+  CHECK(tulu::encode_prompt(bare, started) == bare.encode("a"));
+  CHECK(tulu::encode_prompt(bare, written) == tulu::encode_prompt(adding, written));
+}
+
+TEST_CASE("find_answer_end: a control token that ends turns in a known format ends an answer in every format") {
+  const tulu::test::temp_dir folder;
+  make_chatml_folder(folder.path());
+  tulu::test::write_file(folder.path() / "special_tokens_map.json",
+                         R"({"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>",
+                             "additional_special_tokens": ["<|im_end|>"]})");
+  CHECK(tulu::find_answer_end(tulu::load_tokenizer(folder.path(), tokenizer_mode::hf), {}).ids == ids{2, 421});
+  tulu::test::write_file(folder.path() / "special_tokens_map.json",
+                         R"({"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"})");
+  CHECK(tulu::find_answer_end(tulu::load_tokenizer(folder.path(), tokenizer_mode::hf), {}).ids == ids{2});
 }
 
 TEST_CASE("find_answer_end: EOS and the stops of the format, as tokens where there are some") {

@@ -15,7 +15,7 @@ namespace tulu::test {
 [[nodiscard]] inline tokenizer tokenizer_of(const std::string& proto) {
   sentencepiece_model model = read_sentencepiece_model(bytes_of(proto), "model");
   auto pipeline = std::make_shared<const detail::sentencepiece_pipeline>(model);
-  const special_tokens special{.bos = model.bos_id, .eos = model.eos_id, .pad = model.pad_id, .unk = model.unk_id};
+  const special_tokens special{model.bos_id, model.eos_id, model.pad_id, model.unk_id};
   return {"model", tokenizer_mode::spm, std::move(model.pieces), special, std::move(pipeline)};
 }
 

@@ -33,7 +33,7 @@ struct alpaca_template {
 
   [[nodiscard]] std::vector<segment> render(std::span<const message> messages, bool add_generation_prompt) const {
     segment_writer out;
-    out.bos();
+    out.start();
     if (messages.empty() || messages[0].from != role::system)
       out.text({has_input(messages) ? introduction_with_input : introduction, "\n\n"});
     for (std::size_t i = 0; i < messages.size(); ++i) {

@@ -16,7 +16,7 @@ struct raw_template {
 
   [[nodiscard]] std::vector<segment> render(std::span<const message> messages, bool) const {
     segment_writer out;
-    out.bos();
+    out.start();
     for (const message& turn : messages) out.text({turn.content});
     return out.take();
   }

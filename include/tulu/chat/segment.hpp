@@ -14,12 +14,14 @@ namespace tulu::chat {
 enum class segment_kind : std::uint8_t {
   text,     ///< text, whatever it contains: `</s>` in it is four characters, not a token
   special,  ///< the token that is spelled like this; text for a vocabulary without it
-  bos,      ///< the model's BOS token: what follows starts a text of its own
+  bos,      ///< the model's BOS token, which the format writes: what follows starts a text of its own
   eos,      ///< the model's EOS token
+  /// The start of the prompt, where the format writes nothing: the BOS token if the model's tokenizer adds one.
+  start,
 };
 
 /// A part of a prompt. The text of bos and eos is the spelling of the models that the
-/// format is from; the model at hand may have another.
+/// format is from; the model at hand may have another. A start has no text.
 struct segment {
   segment_kind kind = segment_kind::text;
   std::string text;
@@ -31,6 +33,7 @@ struct segment {
 class segment_writer {
  public:
   void bos(std::string_view spelling = "<s>") { all_.push_back({segment_kind::bos, std::string{spelling}}); }
+  void start() { all_.push_back({segment_kind::start, {}}); }
   void eos() { all_.push_back({segment_kind::eos, "</s>"}); }
   void special(std::string_view spelling) { all_.push_back({segment_kind::special, std::string{spelling}}); }
   void text(std::initializer_list<std::string_view> parts) {

@@ -14,6 +14,7 @@
 #include <tulu/chat/llama3.hpp>
 #include <tulu/chat/raw.hpp>
 #include <tulu/chat/tulu.hpp>
+#include <tulu/chat/tulu3.hpp>
 #include <tulu/chat/vicuna.hpp>
 #include <tulu/chat/zephyr.hpp>
 
@@ -22,8 +23,8 @@ namespace tulu {
 namespace chat {
 
 /// All formats of the library.
-using all_templates = std::tuple<tulu_template, alpaca_template, vicuna_template, llama2_template, llama3_template,
-                                 chatml_template, zephyr_template, raw_template>;
+using all_templates = std::tuple<tulu_template, tulu3_template, alpaca_template, vicuna_template, llama2_template,
+                                 llama3_template, chatml_template, zephyr_template, raw_template>;
 
 }  // namespace chat
 

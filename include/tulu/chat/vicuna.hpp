@@ -21,7 +21,7 @@ struct vicuna_template {
 
   [[nodiscard]] std::vector<segment> render(std::span<const message> messages, bool add_generation_prompt) const {
     segment_writer out;
-    out.bos();
+    out.start();
     if (messages.empty() || messages[0].from != role::system) out.text({introduction, " "});
     for (const message& turn : messages) {
       if (turn.from == role::system) {

@@ -17,7 +17,7 @@ struct zephyr_template {
 
   [[nodiscard]] std::vector<segment> render(std::span<const message> messages, bool add_generation_prompt) const {
     segment_writer out;
-    out.bos();
+    out.start();
     for (const message& turn : messages) {
       out.text({"<|", role_name(turn.from), "|>\n", turn.content});
       out.eos();

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <filesystem>
 #include <optional>
@@ -11,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include <tulu/chat/template_of_jinja.hpp>
 #include <tulu/chat/templates.hpp>
 #include <tulu/checkpoint/weight_files.hpp>
 #include <tulu/core/error.hpp>
@@ -30,31 +30,10 @@ struct template_choice {
 
 namespace detail {
 
-/// A format and what tells of it: all of `parts` in a text.
-struct template_hint {
-  std::string_view format;
-  std::array<std::string_view, 2> parts;
-};
-
-/// The first hint that `text` has all parts of.
-[[nodiscard]] inline const template_hint* find_hint(std::span<const template_hint> hints, std::string_view text) {
-  const auto has = [text](std::string_view part) { return text.find(part) != text.npos; };
-  const auto found = std::find_if(hints.begin(), hints.end(), [&](const template_hint& hint) {
-    return std::all_of(hint.parts.begin(), hint.parts.end(), has);
-  });
-  return found == hints.end() ? nullptr : &*found;
-}
-
-/// What a Jinja template writes in each format, the particular before the general.
-inline constexpr template_hint jinja_hints[] = {
-    {"llama3", {"<|start_header_id|>"}}, {"chatml", {"<|im_start|>"}}, {"zephyr", {"<|user|>", "<|assistant|>"}},
-    {"llama2", {"[INST]", "<<SYS>>"}},   {"llama2", {"[INST]"}},       {"alpaca", {"### Instruction:"}},
-    {"vicuna", {"USER:", "ASSISTANT:"}},
-};
-
 /// Parts of the names of models, in lower case. The models of Open Instruct use Tulu's format whatever they learned
 /// from.
 inline constexpr template_hint name_hints[] = {
+    {"tulu3", {"tulu-3"}},
     {"tulu", {"tulu"}},
     {"tulu", {"open-instruct"}},
     {"vicuna", {"vicuna"}},
@@ -73,22 +52,6 @@ inline constexpr template_hint name_hints[] = {
 inline constexpr template_hint token_hints[] = {{"chatml", {"<|im_start|>"}}, {"llama3", {"<|start_header_id|>"}}};
 /// Tokens that were added for a format and are common in others.
 inline constexpr template_hint weak_token_hints[] = {{"alpaca", {"[PAD]"}}};
-
-/// Zephyr and Tulu write the same markers; Zephyr ends the user's turns with EOS, too.
-[[nodiscard]] inline bool ends_user_turns(std::string_view jinja) {
-  const std::string_view user = jinja.substr(jinja.find("<|user|>"));
-  const std::string_view turn = user.substr(0, user.find("}}"));
-  return turn.find("eos_token") != turn.npos || turn.find("</s>") != turn.npos ||
-         turn.find("<|endoftext|>") != turn.npos;
-}
-
-[[nodiscard]] inline std::optional<std::string_view> format_of_jinja(std::string_view jinja) {
-  const template_hint* const hint = find_hint(jinja_hints, jinja);
-  if (hint == nullptr) return std::nullopt;
-  if (hint->format != "zephyr" || ends_user_turns(jinja)) return hint->format;
-  // Others have the markers of Tulu and a token of their own after each turn.
-  return jinja.find("<|end|>") == jinja.npos ? std::optional{std::string_view{"tulu"}} : std::nullopt;
-}
 
 [[nodiscard]] inline template_choice choice_of(std::string_view format, std::string reason) {
   return {chat::template_by_name(format).value(), std::move(reason)};
@@ -134,8 +97,8 @@ class template_chooser {
     }
   }
   [[nodiscard]] std::optional<template_choice> by_jinja(std::string_view text, std::string_view file) {
-    if (const auto format = format_of_jinja(text))
-      return choice_of(*format, problems_ + std::string{file} + " has a chat template of this kind");
+    if (auto format = chat::template_of_jinja(text))
+      return template_choice{std::move(*format), problems_ + std::string{file} + " has a chat template of this kind"};
     problems_.append("the chat template of ").append(file).append(" is of no known kind; ");
     return std::nullopt;
   }

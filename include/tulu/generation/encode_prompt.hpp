@@ -57,8 +57,8 @@ class prompt_encoder {
     std::vector<part> parts;
     for (const chat::segment& each : segments) {
       if (const auto id = token_of(each)) {
-        parts.push_back({*id, each.kind == bos ? "" : spelling(*id)});
-      } else if (each.kind == bos || each.kind == eos) {
+        parts.push_back({*id, each.kind == bos || each.kind == start ? "" : spelling(*id)});
+      } else if (each.kind == bos || each.kind == eos || each.kind == start) {
         continue;
       } else if (!parts.empty() && !parts.back().id) {
         parts.back().text.append(each.text);
@@ -72,11 +72,16 @@ class prompt_encoder {
     using enum chat::segment_kind;
     if (each.kind == text) return std::nullopt;
     const auto [known, fresh] = ids_of_segments_.try_emplace({each.kind, each.text});
-    if (fresh)
-      known->second = each.kind == bos   ? tokens_.special().bos
-                      : each.kind == eos ? tokens_.special().eos
-                                         : find_token(tokens_, each.text);
+    if (fresh) known->second = find_token_of(each);
     return known->second;
+  }
+  [[nodiscard]] std::optional<token_id> find_token_of(const chat::segment& each) const {
+    using enum chat::segment_kind;
+    const special_tokens& model = tokens_.special();
+    if (each.kind == bos) return model.bos;
+    if (each.kind == eos) return model.eos;
+    if (each.kind == start) return model.adds_bos ? model.bos : std::nullopt;
+    return find_token(tokens_, each.text);
   }
   /// The text of the token `id` where this mode finds it in text.
   [[nodiscard]] std::string spelling(token_id id) {
@@ -161,12 +166,13 @@ class prompt_encoder {
 
 }  // namespace detail
 
-/// The ids of a prompt. Only bos, eos and special segments give special tokens.
+/// The ids of a prompt. Only start, bos, eos and special segments give special tokens.
 ///
 /// Text between two tokens is encoded as the tokenizer's mode does it for text between their spellings: in the hf modes
 /// that decides on the dummy prefix after a token and on whitespace beside it, so the ids of a conversation are those
 /// that transformers gives for its text. In mode spm each text is one of its own, with a dummy prefix, as Meta's code
-/// does it. After bos a text starts in every mode. A bos or eos that the model does not have is left out.
+/// does it. After start and bos a text starts in every mode. A bos or eos that the model does not have is left
+/// out, and a start where its tokenizer adds none.
 ///
 /// Text that is spelled like a special token (a control piece of the vocabulary, or one of the prompt's own tokens)
 /// stays text, where transformers would make it the token: in mode spm its ids are SentencePiece's, in the others it is
@@ -182,13 +188,22 @@ struct answer_end {
   std::vector<std::string> texts;
 };
 
-/// The model's EOS token and the `stops` of a chat template: tokens where the vocabulary has them, else texts.
+/// The tokens that end a turn in the formats known, wherever a vocabulary has them as control tokens.
+inline constexpr std::string_view turn_end_tokens[] = {"<|im_end|>", "<|eot_id|>"};
+
+/// The model's EOS and end-of-turn tokens and the `stops` of a chat template: tokens where the vocabulary has them, else
+/// texts.
 [[nodiscard]] inline answer_end find_answer_end(const tokenizer& tokens, std::span<const chat::segment> stops) {
   answer_end end;
   const auto add = [&end](std::optional<token_id> id) {
     if (id && std::find(end.ids.begin(), end.ids.end(), *id) == end.ids.end()) end.ids.push_back(*id);
   };
   add(tokens.special().eos);
+  add(tokens.special().eot);
+  for (const std::string_view text : turn_end_tokens) {
+    const auto id = find_token(tokens, text);
+    if (id && tokens.pieces().kind(*id) == piece_kind::control) add(id);
+  }
   for (const chat::segment& stop : stops) {
     if (stop.kind == chat::segment_kind::text) {
       end.texts.push_back(stop.text);

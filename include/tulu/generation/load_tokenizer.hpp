@@ -14,7 +14,7 @@
 #include <tulu/core/error.hpp>
 #include <tulu/io/file.hpp>
 #include <tulu/io/stand_in.hpp>
-#include <tulu/tokenizer/json_pipeline.hpp>
+#include <tulu/tokenizer/make_json_pipeline.hpp>
 #include <tulu/tokenizer/mode.hpp>
 #include <tulu/tokenizer/sentencepiece_model.hpp>
 #include <tulu/tokenizer/sentencepiece_pipeline.hpp>
@@ -99,7 +99,8 @@ template <class IdOf>
   const tokenizer_config config =
       files.folder ? load_tokenizer_config(*files.folder, mode) : default_tokenizer_config(mode);
   const std::shared_ptr<const slow_pipeline> made = make_slow_pipeline(model, config, mode);
-  const special_tokens special = special_of(config, [&](std::string_view text) { return made->id_of(text); });
+  special_tokens special = special_of(config, [&](std::string_view text) { return made->id_of(text); });
+  special.adds_bos = config.add_bos_token;
   return {files.name, mode, made->pieces(), special, made, config.warnings};
 }
 
@@ -107,7 +108,7 @@ template <class IdOf>
   constexpr auto mode = tokenizer_mode::hf_fast;
   const tokenizer_config config = files.folder ? load_tokenizer_config(*files.folder, tokenizer_mode::hf)
                                                : default_tokenizer_config(tokenizer_mode::hf);
-  auto made = std::make_shared<const json_pipeline>(source);
+  auto made = make_json_pipeline(source);
   special_tokens special = special_of(config, [&](std::string_view text) -> std::optional<token_id> {
     for (token_id id = 0; id < source.pieces.size(); ++id)
       if (source.pieces.text(id) == text) return id;
@@ -115,12 +116,15 @@ template <class IdOf>
   });
   if (!config.found && source.bos_ids.size() == 1) special.bos = source.bos_ids[0];
   if (!config.found && source.eos_ids.size() == 1) special.eos = source.eos_ids[0];
+  // LlamaTokenizerFast puts a post-processor of its own in the place of the file's.
+  const bool llama = config.tokenizer_class.find("Llama") != std::string::npos;
+  special.adds_bos = llama ? config.add_bos_token : !source.bos_ids.empty();
   return {files.name, mode, std::move(source.pieces), special, std::move(made), config.warnings};
 }
 
 [[nodiscard]] inline tokenizer make_spm_tokenizer(const tokenizer_files& files, sentencepiece_model model) {
   auto made = std::make_shared<const sentencepiece_pipeline>(model);
-  const special_tokens special{.bos = model.bos_id, .eos = model.eos_id, .pad = model.pad_id, .unk = model.unk_id};
+  const special_tokens special{model.bos_id, model.eos_id, model.pad_id, model.unk_id};
   return {files.name, tokenizer_mode::spm, std::move(model.pieces), special, std::move(made)};
 }
 

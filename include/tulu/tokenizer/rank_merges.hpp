@@ -1,17 +1,16 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
-#include <vector>
 
 #include <tulu/core/utf8.hpp>
 #include <tulu/tokenizer/bpe_options.hpp>
 #include <tulu/tokenizer/encode_workspace.hpp>
+#include <tulu/tokenizer/merge_table.hpp>
 #include <tulu/tokenizer/spelled_pieces.hpp>
 #include <tulu/tokenizer/text_index.hpp>
 #include <tulu/tokenizer/vocabulary.hpp>
@@ -22,24 +21,14 @@ namespace tulu::detail {
 /// leftmost (models/bpe/word.rs). A character without a piece starts as the pieces of its bytes, or as the unknown one.
 class rank_merges {
  public:
-  /// Two pieces and what they become; the text of `result` is the texts of `left` and `right` joined.
-  struct rule {
-    token_id left, right, result;
-  };
+  using rule = merge_table::rule;
 
-  /// `rules` in the order of their ranks; of rules with the same pair the last one counts.
   rank_merges(const vocabulary& pieces, std::span<const rule> rules, const bpe_options& options)
-      : options_{options},
-        texts_{pieces, options.escape_spaces},
-        pieces_{pieces.size()},
-        slots_(std::bit_ceil(rules.size() * 2 + 2)) {
+      : options_{options}, texts_{pieces, options.escape_spaces}, pieces_{pieces.size()}, merges_{rules} {
     for (token_id id = 0; id < pieces.size(); ++id)
       if (!texts_[id].empty()) pieces_.insert(texts_[id], id);
-    for (std::size_t rank = 0; rank < rules.size(); ++rank) {
-      slot& place = slot_of(rules[rank].left, rules[rank].right);
-      place = {key_of(rules[rank].left, rules[rank].right), {static_cast<std::uint32_t>(rank), rules[rank].result}};
-      if (is_byte(rules[rank].left) || is_byte(rules[rank].right)) spells_text_ = false;
-    }
+    for (const rule& made : rules)
+      if (is_byte(made.left) || is_byte(made.right)) spells_text_ = false;
   }
 
   void split(std::string_view text, std::vector<bpe_symbol>& out) const {
@@ -59,7 +48,7 @@ class rank_merges {
   }
 
   [[nodiscard]] bpe_merge find(std::string_view, bpe_symbol left, bpe_symbol right) const noexcept {
-    return left.id == text_index::none || right.id == text_index::none ? bpe_merge{} : slot_of(left.id, right.id).merge;
+    return merges_.find(left.id, right.id);
   }
 
   [[nodiscard]] static std::optional<token_id> piece_of(std::string_view, bpe_symbol symbol) noexcept {
@@ -83,35 +72,12 @@ class rank_merges {
 
   template <class Visit>
   void for_each_result(Visit&& visit) const {
-    for (const slot& used : slots_)
-      if (used.key != no_key) visit(texts_[used.merge.id], used.merge.priority);
+    merges_.for_each([&](const bpe_merge& merge) { visit(texts_[merge.id], merge.priority); });
   }
   /// False when a byte's piece can merge: then what a symbol spells is not what stands in the text.
   [[nodiscard]] bool spells_text() const noexcept { return spells_text_; }
 
  private:
-  static constexpr std::uint64_t no_key = ~std::uint64_t{0};
-  struct slot {
-    std::uint64_t key = no_key;
-    bpe_merge merge;
-  };
-
-  [[nodiscard]] static std::uint64_t key_of(token_id left, token_id right) noexcept {
-    return std::uint64_t{left} << 32 | right;
-  }
-  /// The slot of a pair, or the free one where it belongs.
-  template <class Slots>
-  [[nodiscard]] static auto& find_slot(Slots& slots, token_id left, token_id right) noexcept {
-    const std::uint64_t key = key_of(left, right);
-    const std::size_t mask = slots.size() - 1;
-    std::size_t at = (key * 0x9E3779B97F4A7C15 >> 32) & mask;
-    while (slots[at].key != no_key && slots[at].key != key) at = (at + 1) & mask;
-    return slots[at];
-  }
-  [[nodiscard]] slot& slot_of(token_id left, token_id right) noexcept { return find_slot(slots_, left, right); }
-  [[nodiscard]] const slot& slot_of(token_id left, token_id right) const noexcept {
-    return find_slot(slots_, left, right);
-  }
   [[nodiscard]] bool is_byte(token_id id) const noexcept {
     return options_.byte_fallback &&
            std::find(options_.byte_ids.begin(), options_.byte_ids.end(), id) != options_.byte_ids.end();
@@ -120,7 +86,7 @@ class rank_merges {
   bpe_options options_;
   spelled_pieces texts_;
   text_index pieces_;
-  std::vector<slot> slots_;
+  merge_table merges_;
   bool spells_text_ = true;
 };
 

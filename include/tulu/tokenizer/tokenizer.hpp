@@ -21,9 +21,12 @@
 
 namespace tulu {
 
-/// The ids that a tokenizer puts round a text when asked; none where the model has no such token.
+/// The ids that a tokenizer puts round a text when asked, or that have a meaning to the model; none where the model has
+/// no such token.
 struct special_tokens {
-  std::optional<token_id> bos, eos, pad, unk;
+  std::optional<token_id> bos{}, eos{}, pad{}, unk{};
+  std::optional<token_id> eot{};  ///< ends a turn of a conversation, where that is not EOS
+  bool adds_bos = true;           ///< whether the model was trained on texts that begin with BOS
 };
 
 struct encode_options {

@@ -36,6 +36,7 @@ struct tokenizer_config {
   std::vector<added_token> added_tokens;
   std::string added_tokens_file;  ///< the file that named the last of them
 
+  std::string tokenizer_class = "LlamaTokenizer";
   bool add_bos_token = true;
   bool add_eos_token = false;
   bool add_prefix_space = true;               ///< mode hf: encoding starts with a blank
@@ -114,6 +115,7 @@ class tokenizer_config_reader {
     flag("add_prefix_space", out_.add_prefix_space);
     flag("split_special_tokens", out_.split_special_tokens);
     flag("clean_up_tokenization_spaces", out_.clean_up_tokenization_spaces);
+    out_.tokenizer_class = io::optional_value<std::string>(config, "tokenizer_class", file).value_or("LlamaTokenizer");
     out_.legacy = io::optional_value<bool>(config, "legacy", file);
     // Without a limit, the files say 10^30.
     if (const auto limit = io::optional_value<double>(config, "model_max_length", file); limit && *limit < 1e15)

@@ -15,9 +15,12 @@
 #include <tulu/core/error.hpp>
 #include <tulu/io/json.hpp>
 #include <tulu/tokenizer/added_token.hpp>
+#include <tulu/tokenizer/json_byte_level.hpp>
 #include <tulu/tokenizer/json_place.hpp>
 #include <tulu/tokenizer/json_steps.hpp>
-#include <tulu/tokenizer/rank_merges.hpp>
+#include <tulu/tokenizer/merge_rules.hpp>
+#include <tulu/tokenizer/merge_table.hpp>
+#include <tulu/tokenizer/spelled_pieces.hpp>
 #include <tulu/tokenizer/text_index.hpp>
 #include <tulu/tokenizer/vocabulary.hpp>
 
@@ -30,7 +33,7 @@ struct tokenizer_json {
   /// The model's pieces and the added tokens, by id. An id that belongs to none of them has no text and kind unused.
   vocabulary pieces;
   std::vector<token_id> not_in_model;  ///< the ids of the added tokens that are no pieces of the model
-  std::vector<detail::rank_merges::rule> merges;
+  std::vector<detail::merge_table::rule> merges;
   bool byte_fallback = false;
   std::array<token_id, 256> byte_ids{};  ///< the byte pieces by value; meaningful with byte_fallback
   std::optional<token_id> unk_id;
@@ -38,6 +41,8 @@ struct tokenizer_json {
   bool ignore_merges = false;  ///< a text that is a piece becomes that piece, whatever the merges say
 
   std::vector<added_token> added_tokens;  ///< in the order of the file
+  /// Byte-level BPE, which has no further steps.
+  std::optional<json_byte_level> byte_level;
   std::vector<json_step::normalizer> normalizers;
   std::vector<json_step::pre_tokenizer> pre_tokenizers;
   /// None: the pieces are joined with blanks.
@@ -191,7 +196,7 @@ class tokenizer_json_reader {
       if (!pair) continue;
       const auto [left, right] = *pair;
       joined.assign(left).append(right);
-      const rank_merges::rule rule{index_.find(left), index_.find(right), index_.find(joined)};
+      const merge_table::rule rule{index_.find(left), index_.find(right), index_.find(joined)};
       if (left.empty() || right.empty() || rule.left == text_index::none || rule.right == text_index::none)
         throw wrong_merge(list, i, "two pieces of the vocabulary");
       if (rule.result == text_index::none) throw wrong_merge(list, i, "pieces that make a piece of the vocabulary");
@@ -206,9 +211,7 @@ class tokenizer_json_reader {
     if (merge.is_string()) {
       const std::string_view text = merge.get_ref<const std::string&>();
       if (text.starts_with("#version")) return std::nullopt;
-      const std::size_t blank = text.find(' ');
-      if (blank == text.npos || text.find(' ', blank + 1) != text.npos) return parts{};
-      return parts{text.substr(0, blank), text.substr(blank + 1)};
+      return split_merge(text).value_or(parts{});
     }
     if (merge.is_array() && merge.size() == 2 && merge[0].is_string() && merge[1].is_string())
       return parts{merge[0].get_ref<const std::string&>(), merge[1].get_ref<const std::string&>()};
@@ -222,6 +225,7 @@ class tokenizer_json_reader {
   }
 
   void read_steps() {
+    if (const auto place = root_.find("pre_tokenizer"); place && read_byte_level(*place)) return;
     if (const auto place = root_.find("normalizer")) {
       out_.normalizers = read_normalizers(*place);
       refuse_growth(*place, out_.normalizers);
@@ -236,6 +240,23 @@ class tokenizer_json_reader {
       refuse_growth(*place, *out_.decoders);
     }
   }
+  /// False when the file has no byte-level BPE.
+  [[nodiscard]] bool read_byte_level(const json_place& pre_tokenizer) {
+    out_.byte_level = json_byte_level_reader{}.read(pre_tokenizer);
+    if (!out_.byte_level) return false;
+    if (out_.byte_fallback) throw root_.at("model").at("byte_fallback").wrong("false with ByteLevel");
+    const auto refuse = [](const json_place&, const json_place& type, std::string_view) {
+      throw type.wrong("no normalizer with ByteLevel");
+    };
+    if (const auto place = root_.find("normalizer")) for_each_step(*place, "normalizers", refuse);
+    std::size_t steps = 0;
+    for_each_step(root_.at("decoder"), "decoders",
+                  [&](const json_place&, const json_place& type, std::string_view name) {
+                    if (name != "ByteLevel" || ++steps > 1) throw type.wrong("the one decoder ByteLevel");
+                  });
+    return true;
+  }
+
   /// A few replacements in a row can make any text too long for any memory.
   template <class Step>
   static void refuse_growth(const json_place& place, const std::vector<Step>& steps) {

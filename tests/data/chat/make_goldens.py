@@ -8,8 +8,11 @@ TOKENIZER_MODEL is LLaMA's. Written next to this script, one file for each forma
   tulu.txt, alpaca.txt, vicuna.txt   text, and the ids of LlamaTokenizer (slow) of 4.30.2 with the special tokens that the
                                      training script adds, as plain strings
   llama2.txt                         apply_chat_template of LlamaTokenizer (slow) of 4.40.2 with its default template
-  llama3.txt, chatml.txt, zephyr.txt text: the templates of tokenizer_config.json of Meta-Llama-3-8B-Instruct,
-                                     OpenHermes-2.5-Mistral-7B and zephyr-7b-beta, rendered by 4.40.2
+  the others                         text: the templates of tokenizer_config.json of Meta-Llama-3-8B-Instruct (llama3),
+                                     Llama-3.1-8B-Instruct (llama31), OpenHermes-2.5-Mistral-7B (chatml), SmolLM2-135M-
+                                     Instruct (smollm2, from the metadata of its GGUF file), zephyr-7b-beta, tulu-2-7b
+                                     (the same in tulu-v2.5) and Llama-3.1-Tulu-3-8B (tulu3), rendered by 4.40.2
+jinja/ has these templates, which the tests recognise by what they contain.
 The formats of the first three follow open-instruct's finetune.py (of June 2023), stanford_alpaca's train.py (PROMPT_DICT,
 source + output + EOS) and FastChat's vicuna_v1.1 (ADD_COLON_TWO).
 
@@ -117,8 +120,31 @@ for messages, asked in what["conversations"]:
     answers.append([make(False), make(True) if what["template"] is None else None])
 json.dump(answers, sys.stdout)
 """
+SMOLLM2 = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 TEMPLATES = {
     "llama2": ("<s>", None),
+    "llama31": ("<|begin_of_text|>", (HERE / "jinja/llama31.jinja").read_text()),
+    "smollm2": (
+        "<|im_start|>",
+        "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\n"
+        + SMOLLM2
+        + "<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}{% endfor %}"
+        "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}",
+    ),
+    "tulu2": (
+        "<s>",
+        "{% for message in messages %}\n{% if message['role'] == 'user' %}\n{{ '<|user|>\n' + message['content'] }}\n"
+        "{% elif message['role'] == 'assistant' %}\n{{ '<|assistant|>\n'  + message['content'] + eos_token }}\n{% endif %}\n"
+        "{% if loop.last and add_generation_prompt %}\n{{ '<|assistant|>' }}\n{% endif %}\n{% endfor %}",
+    ),
+    "tulu3": (
+        "<|begin_of_text|>",
+        "{% for message in messages %}{% if message['role'] == 'system' %}{{ '<|system|>\n' + message['content'] + '\n' }}"
+        "{% elif message['role'] == 'user' %}{{ '<|user|>\n' + message['content'] + '\n' }}{% elif message['role'] == 'assistant' %}"
+        "{% if not loop.last %}{{ '<|assistant|>\n'  + message['content'] + eos_token + '\n' }}{% else %}"
+        "{{ '<|assistant|>\n'  + message['content'] + eos_token }}{% endif %}{% endif %}"
+        "{% if loop.last and add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}{% endfor %}",
+    ),
     "llama3": (
         "<|begin_of_text|>",
         "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = '<|start_header_id|>' + message['role'] "
@@ -172,8 +198,13 @@ def main():
         texts = [form(messages, asked, "</s>") for messages, asked in cases]
         ids = ask(python_430, LEGACY, texts, model, pad)
         write(form.__name__, f"{origin}; ids by transformers 4.30.2, slow LlamaTokenizer", zip(cases, texts, ids))
+    (HERE / "jinja").mkdir(exist_ok=True)
     for name, (bos, template) in TEMPLATES.items():
-        cases = regular if name == "llama2" else every
+        if template is not None:
+            (HERE / f"jinja/{name}.jinja").write_text(template)
+        cases = [case for case in every if all(m["role"] != "system" for m in case[0])] if name == "tulu2" else every
+        if name == "llama2":
+            cases = regular
         answers = ask(python_440, CHAT, {"bos": bos, "template": template, "conversations": cases}, model)
         write(name, "transformers 4.40.2, apply_chat_template", [(case, *answer) for case, answer in zip(cases, answers)])
 
