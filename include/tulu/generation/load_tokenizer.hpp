@@ -13,12 +13,12 @@
 #include <tulu/checkpoint/meta.hpp>
 #include <tulu/core/error.hpp>
 #include <tulu/io/file.hpp>
-#include <tulu/io/stand_in.hpp>
 #include <tulu/tokenizer/make_json_pipeline.hpp>
 #include <tulu/tokenizer/mode.hpp>
 #include <tulu/tokenizer/sentencepiece_model.hpp>
 #include <tulu/tokenizer/sentencepiece_pipeline.hpp>
 #include <tulu/tokenizer/slow_pipeline.hpp>
+#include <tulu/tokenizer/tiktoken.hpp>
 #include <tulu/tokenizer/tokenizer.hpp>
 #include <tulu/tokenizer/tokenizer_config.hpp>
 #include <tulu/tokenizer/tokenizer_json.hpp>
@@ -38,16 +38,6 @@ struct tokenizer_files {
   const std::filesystem::path inside = folder / "tokenizer.model";
   if (std::filesystem::exists(inside) || !checkpoint::is_meta_folder(folder)) return inside;
   return std::filesystem::canonical(folder).parent_path() / "tokenizer.model";
-}
-
-/// Throws for the tokenizer.model of Llama 3 in Meta's layout: lines of a token in base64 and its rank, for tiktoken.
-inline void refuse_tiktoken(const std::filesystem::path& path) {
-  const std::string head = io::read_head(io::file{path});
-  const std::size_t end = head.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=");
-  if (end != 0 && end != std::string::npos && std::string_view{head}.substr(end).starts_with(" 0\n"))
-    throw mismatch_error(path.string(), "", "a SentencePiece model",
-                         "a tiktoken vocabulary, as Llama 3's in Meta's layout: take the tokenizer.json of the same "
-                         "model from Hugging Face");
 }
 
 [[nodiscard]] inline tokenizer_files find_tokenizer_files(const std::filesystem::path& path) {

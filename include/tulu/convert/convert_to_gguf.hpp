@@ -1,0 +1,111 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <tulu/checkpoint/gguf_llama_keys.hpp>
+#include <tulu/checkpoint/gguf_names.hpp>
+#include <tulu/checkpoint/rotary_rows.hpp>
+#include <tulu/convert/converted_tensor.hpp>
+#include <tulu/convert/gguf_output.hpp>
+#include <tulu/convert/gguf_tokenizer_keys.hpp>
+#include <tulu/convert/identify.hpp>
+#include <tulu/convert/memory_tensor.hpp>
+#include <tulu/convert/model_source.hpp>
+#include <tulu/convert/options.hpp>
+
+namespace tulu {
+
+namespace convert::detail {
+
+/// The type of a tensor in GGUF: vectors are F32, matrices what is asked for, else as they are stored.
+[[nodiscard]] inline dtype gguf_type_for(const checkpoint::stored_tensor& tensor, std::optional<dtype> type) {
+  if (tensor.extents().rank() < 2) return dtype::f32;
+  return type.value_or(tensor.type());
+}
+
+/// `tensor` under GGUF's name and with its rows in GGUF's order.
+[[nodiscard]] inline checkpoint::stored_tensor to_gguf(const checkpoint::stored_tensor& tensor,
+                                                       const llama_config& config) {
+  const auto name = checkpoint::name_to_gguf(tensor.name());
+  if (!name)
+    throw mismatch_error(tensor.file().path().string(), printable(tensor.name()), "a tensor of LLaMA",
+                         "one that GGUF has no name for");
+  if (!checkpoint::has_rotary_rows(tensor.name())) return tensor.renamed(*name);
+  const bool is_key = tensor.name().find("k_proj") != std::string::npos;
+  const std::size_t heads = is_key ? config.num_key_value_heads : config.num_attention_heads;
+  using checkpoint::rotary_order;
+  return checkpoint::reorder_rotary_rows(tensor, heads, rotary_order::halves, rotary_order::pairs).renamed(*name);
+}
+
+/// The type that most bytes of the matrices have.
+[[nodiscard]] inline dtype most_common_type(const std::vector<checkpoint::stored_tensor>& tensors) {
+  std::map<dtype, std::size_t> bytes;
+  for (const auto& tensor : tensors)
+    if (tensor.extents().rank() == 2) bytes[tensor.type()] += tensor.bytes();
+  const auto most =
+      std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == bytes.end() ? dtype::f32 : most->first;
+}
+
+/// The metadata of the output. Those of a GGUF source are kept, as llama-quantize keeps them, but for what the output
+/// changes.
+[[nodiscard]] inline std::vector<checkpoint::gguf_entry> gguf_metadata_of(const model_source& source, dtype type) {
+  const std::string name = std::filesystem::absolute(source.folder).lexically_normal().filename().string();
+  std::vector<checkpoint::gguf_entry> keys = checkpoint::gguf_llama_keys(source.config, name, type);
+  if (!source.gguf) {
+    for (auto& key : gguf_tokenizer_keys(source)) keys.push_back(std::move(key));
+    return keys;
+  }
+  const auto changes = [](const std::string& key) {
+    return key == "general.file_type" || key == "general.quantization_version";
+  };
+  std::erase_if(keys, [&](const checkpoint::gguf_entry& entry) { return !changes(entry.key); });
+  std::vector<checkpoint::gguf_entry> kept;
+  for (const checkpoint::gguf_entry& entry : source.gguf->entries())
+    if (!changes(entry.key) && !entry.key.starts_with("split.")) kept.push_back(entry);
+  kept.insert(kept.end(), keys.begin(), keys.end());
+  return kept;
+}
+
+/// The tensors of a GGUF file from those of a model: named, ordered, converted.
+[[nodiscard]] inline std::vector<checkpoint::stored_tensor> gguf_tensors(
+    const std::vector<checkpoint::stored_tensor>& tensors, const llama_config& config, const convert_options& options) {
+  std::vector<checkpoint::stored_tensor> out;
+  if (auto factors = checkpoint::gguf_rope_factors(config); !factors.empty())
+    out.push_back(
+        memory_tensor(std::string{checkpoint::rope_factors_name}, std::move(factors), tensors.front().source()));
+  for (const checkpoint::stored_tensor& tensor : tensors)
+    out.push_back(to_gguf(converted(tensor, gguf_type_for(tensor, options.type), *options.kernels), config));
+  return out;
+}
+
+}  // namespace convert::detail
+
+/// Writes the model at `from` (Hugging Face's or Meta's layout, or GGUF) as the GGUF file `to`, with its vocabulary,
+/// in the order of its tensors. Memory does not grow with the model.
+///
+/// Throws before anything is written when `from` is no whole LLaMA model or has no tokenizer that GGUF can hold. An
+/// output of the same inputs and options that is complete is left as it is; one of others is replaced with `force`
+/// only, and a file of somebody else never.
+inline convert_result convert_to_gguf(const std::filesystem::path& from, const std::filesystem::path& to,
+                                      const convert_options& options = {}) {
+  return io::with_path_errors([&] {
+    const convert::model_source source = convert::open_model_source(from);
+    convert::refuse_input_as_output(source, to);
+    convert::gguf_job job{to,
+                          convert::detail::gguf_tensors(convert::model_tensors(source), source.config, options),
+                          {},
+                          convert::identify(source, "gguf", options)};
+    job.metadata = convert::detail::gguf_metadata_of(source, convert::detail::most_common_type(job.tensors));
+    return convert::write_gguf(job, options);
+  });
+}
+
+}  // namespace tulu
