@@ -54,11 +54,13 @@ int main(int argc, char** argv) {
   CLI::App app{"Text on standard input to the ids of a LLaMA tokenizer on one line, or back.", "tokenize"};
   arguments given;
   cli::add_common_options(app, given.common);
-  app.add_option("--model", given.model, "A model folder, a tokenizer.model or a tokenizer.json")->required();
+  app.add_option("--model", given.model, "A model folder, a tokenizer.model, a tokenizer.json or a GGUF file")
+      ->required();
   app.add_option(
          "--mode", given.mode,
          "Whose ids: SentencePiece's (spm, the default where there is a tokenizer.model), those of transformers' "
-         "slow tokenizer of 4.30 (hf-legacy) or 4.40 with legacy=False (hf), tokenizer.json's (hf-fast)")
+         "slow tokenizer of 4.30 (hf-legacy) or 4.40 with legacy=False (hf), tokenizer.json's (hf-fast); of a GGUF "
+         "file with byte-level BPE hf-fast (the default) and spm")
       ->check(cli::one_of(tulu::tokenizer_mode_names));
   auto* bos = app.add_flag("--bos", given.bos, "Put the BOS id first");
   app.add_flag("--decode", given.decode, "Ids on standard input to exactly their bytes")->excludes(bos);

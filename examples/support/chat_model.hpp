@@ -13,6 +13,7 @@
 #include "model_options.hpp"
 #include "progress_bar.hpp"
 #include <tulu/chat/templates.hpp>
+#include <tulu/checkpoint/gguf.hpp>
 #include <tulu/checkpoint/load_llama_config.hpp>
 #include <tulu/checkpoint/looks_like_diff.hpp>
 #include <tulu/checkpoint/open.hpp>
@@ -43,8 +44,9 @@ struct chat_model {
 /// The tokenizer of a model in the mode that `format` was trained with.
 [[nodiscard]] inline tulu::tokenizer load_chat_tokenizer(const std::filesystem::path& model,
                                                          const tulu::chat::any_template& format) {
-  const std::filesystem::path folder = tulu::checkpoint::folder_of(model);
-  return tulu::load_tokenizer(folder, tulu::choose_tokenizer_mode(format, folder));
+  const bool whole = tulu::checkpoint::is_gguf(model);
+  const std::filesystem::path source = whole ? model : tulu::checkpoint::folder_of(model);
+  return tulu::load_tokenizer(source, tulu::choose_tokenizer_mode(format, source));
 }
 
 /// 1350000000 → "1.35 billion parameters".

@@ -18,7 +18,7 @@ TEST_CASE("text after text is one segment, empty text is none") {
   out.text({"</s>"});
   out.special("<|x|>");
   const std::vector<segment> segments = out.take();
-  CHECK(segments ==
-        std::vector<segment>{{start, ""}, {bos, "<s>"}, {text, "abc"}, {eos, "</s>"}, {text, "</s>"}, {special, "<|x|>"}});
+  CHECK(segments == std::vector<segment>{
+                        {start, ""}, {bos, "<s>"}, {text, "abc"}, {eos, "</s>"}, {text, "</s>"}, {special, "<|x|>"}});
   CHECK(tulu::chat::joined_text(segments) == "<s>abc</s></s><|x|>");
 }

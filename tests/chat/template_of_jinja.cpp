@@ -50,7 +50,8 @@ TEST_CASE("template_of_jinja: ChatML's default system message is the one in a li
   CHECK(system_of("{{ '<|im_start|>' + x }}").empty());
   CHECK(system_of("{{ '<|im_start|>system\\n' + m['content'] + '<|im_end|>\\n' }}").empty());
   CHECK(system_of("{{ '<|im_start|>system\\n' }}").empty());
-  CHECK(system_of("{{ '<|im_start|>system\\n' + m + '<|im_end|>' }}{{ '<|im_start|>system\\nYou are Q.<|im_end|>\\n' }}") ==
+  CHECK(system_of(
+            "{{ '<|im_start|>system\\n' + m + '<|im_end|>' }}{{ '<|im_start|>system\\nYou are Q.<|im_end|>\\n' }}") ==
         "<|im_start|>system\nYou are Q.<|im_end|>\n");
   CHECK(system_of("'<|im_start|>system\nA\\nB<|im_end|>\n'") == "<|im_start|>system\nA\nB<|im_end|>\n");
 }

@@ -82,9 +82,8 @@ TEST_CASE("no format writes BOS twice at the start, with or without settings") {
   const std::vector<message> messages{{role::system, "S"}, {role::user, "a"}};
   for (const std::string_view name : tulu::chat::template_names) {
     const auto segments = tulu::chat::template_by_name(name).value().render(messages, true);
-    CHECK(std::count_if(segments.begin(), segments.end(), [](const segment& part) {
-            return part.kind == bos || part.kind == start;
-          }) == 1);
+    CHECK(std::count_if(segments.begin(), segments.end(),
+                        [](const segment& part) { return part.kind == bos || part.kind == start; }) == 1);
   }
 }
 

@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -7,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "support/temp_dir.hpp"
+#include <tulu/checkpoint/gguf_writer.hpp>
 #include <tulu/generation/choose_template.hpp>
 #include <tulu/io/json.hpp>
 
@@ -123,6 +125,39 @@ TEST_CASE("choose_template: files that cannot be read are told and do not stop t
   fs::create_directory(model.path / "chat_template.jinja");
   CHECK(model.reason().starts_with("chat_template.jinja cannot be used ("));
   CHECK(tulu::choose_template(model.path / "absent").format.name() == "tulu");
+}
+
+TEST_CASE("choose_template: of a GGUF file its template, its tokens, its names, the name of the file") {
+  const model_folder model{"vicuna-7b"};
+  const fs::path file = model.path / "Zephyr-7B.gguf";
+  std::vector<tulu::checkpoint::gguf_entry> entries;
+  const auto set = [&](std::string key, auto value) { entries.push_back({std::move(key), std::move(value)}); };
+  const auto reason_for = [&](std::string_view format) {
+    write_file(file, tulu::checkpoint::plan_gguf({file, entries}, {}).header);
+    const auto choice = tulu::choose_template(file);
+    CHECK(choice.format.name() == format);
+    return choice.reason;
+  };
+  using tulu::checkpoint::gguf_value;
+  CHECK(reason_for("zephyr") == "the model is called zephyr-7b.gguf");
+  set("general.name", gguf_value::of("Meta Llama 3 8B Instruct"));
+  CHECK(reason_for("llama3") == "the model is called meta-llama-3-8b-instruct");
+  set("tokenizer.ggml.tokens", gguf_value::array_of(std::vector<std::string>{"<|start_header_id|>", "<|im_start|>"}));
+  set("tokenizer.ggml.token_type", gguf_value::array_of(std::vector<std::int32_t>{1, 3}));
+  CHECK(reason_for("chatml") == "the vocabulary has a token <|im_start|>");
+  set("tokenizer.chat_template", gguf_value::of("[INST]"));
+  CHECK(reason_for("llama2") == "tokenizer.chat_template has a chat template of this kind");
+  entries.back().value = gguf_value::of("something else");
+  CHECK(reason_for("chatml").starts_with("the chat template of tokenizer.chat_template is of no known kind; "));
+  const auto mode_of = [&](std::string_view name) {
+    return tulu::choose_tokenizer_mode(tulu::chat::template_by_name(name).value(), file);
+  };
+  CHECK(mode_of("tulu") == tokenizer_mode::hf_fast);
+  set("tokenizer.ggml.model", gguf_value::of("llama"));
+  reason_for("chatml");
+  CHECK(mode_of("tulu") == tokenizer_mode::hf_legacy);
+  CHECK(mode_of("llama2") == tokenizer_mode::spm);
+  CHECK(mode_of("chatml") == tokenizer_mode::hf);
 }
 
 TEST_CASE("choose_tokenizer_mode: the mode of the training where the files allow it") {

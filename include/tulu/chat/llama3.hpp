@@ -18,8 +18,7 @@ struct llama3_template {
   static constexpr std::string_view name = "llama3";
   static constexpr std::string_view preferred_mode = "hf-fast";
   /// What Llama-3.1-8B-Instruct's template writes where its caller gives no date.
-  static constexpr std::string_view dates_of_3_1 =
-      "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
+  static constexpr std::string_view dates_of_3_1 = "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n";
   /// Begins the system message, which is there then in any case; empty: no such beginning.
   std::string dates{};
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -9,9 +10,12 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <tulu/chat/template_of_jinja.hpp>
 #include <tulu/chat/templates.hpp>
+#include <tulu/checkpoint/gguf.hpp>
+#include <tulu/checkpoint/gguf_metadata.hpp>
 #include <tulu/checkpoint/weight_files.hpp>
 #include <tulu/core/error.hpp>
 #include <tulu/io/file.hpp>
@@ -57,11 +61,14 @@ inline constexpr template_hint weak_token_hints[] = {{"alpaca", {"[PAD]"}}};
   return {chat::template_by_name(format).value(), std::move(reason)};
 }
 
+/// The last part of a path or a name, with small letters and hyphens for blanks.
 [[nodiscard]] inline std::string last_part(const std::filesystem::path& path) {
   const std::filesystem::path normal = path.lexically_normal();
   std::string name = (normal.has_filename() ? normal : normal.parent_path()).filename().string();
-  std::transform(name.begin(), name.end(), name.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::transform(name.begin(), name.end(), name.begin(), [](char c) {
+    if (c == ' ') return '-';
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
   return name;
 }
 
@@ -69,9 +76,12 @@ inline constexpr template_hint weak_token_hints[] = {{"alpaca", {"[PAD]"}}};
 class template_chooser {
  public:
   explicit template_chooser(const std::filesystem::path& model)
-      : folder_{checkpoint::folder_of(std::filesystem::absolute(model))} {}
+      : folder_{checkpoint::folder_of(std::filesystem::absolute(model))} {
+    if (checkpoint::is_gguf(model)) file_ = model;
+  }
 
   [[nodiscard]] template_choice choose() {
+    if (file_) return choose_by_metadata(checkpoint::read_gguf_metadata(*file_));
     if (const auto choice = by_jinja_file()) return *choice;
     tokenizer_config config = default_tokenizer_config(tokenizer_mode::hf);
     tolerate("tokenizer_config.json", [&] {
@@ -80,13 +90,37 @@ class template_chooser {
     if (config.chat_template)
       if (const auto choice = by_jinja(*config.chat_template, "tokenizer_config.json")) return *choice;
     if (const auto choice = by_name(folder_)) return *choice;
-    if (const auto choice = by_token(token_hints, config)) return *choice;
+    const std::string tokens = special_tokens_of(config);
+    if (const auto choice = by_token(token_hints, tokens)) return *choice;
     if (const auto choice = by_name(trained_from())) return *choice;
-    if (const auto choice = by_token(weak_token_hints, config)) return *choice;
+    if (const auto choice = by_token(weak_token_hints, tokens)) return *choice;
     return choice_of("tulu", problems_ + "no file of the model names a format");
   }
 
  private:
+  [[nodiscard]] template_choice choose_by_metadata(const checkpoint::gguf_metadata& metadata) {
+    constexpr std::string_view jinja_key = "tokenizer.chat_template";
+    if (const auto jinja = metadata.get<std::string>(jinja_key))
+      if (const auto choice = by_jinja(*jinja, jinja_key)) return *choice;
+    const std::string tokens = special_tokens_of(metadata);
+    if (const auto choice = by_token(token_hints, tokens)) return *choice;
+    for (const std::string_view key : {"general.name", "general.basename", "general.finetune"})
+      if (const auto choice = by_name(metadata.get<std::string>(key).value_or(""))) return *choice;
+    if (const auto choice = by_name(*file_)) return *choice;
+    if (const auto choice = by_token(weak_token_hints, tokens)) return *choice;
+    return choice_of("tulu", problems_ + "nothing in the model's metadata names a format");
+  }
+  /// The tokens that are no parts of words, each on a line.
+  [[nodiscard]] static std::string special_tokens_of(const checkpoint::gguf_metadata& metadata) {
+    const auto texts = metadata.get<std::vector<std::string_view>>("tokenizer.ggml.tokens");
+    const auto types = metadata.get<std::vector<std::int32_t>>("tokenizer.ggml.token_type");
+    std::string tokens;
+    if (!texts || !types) return tokens;
+    for (std::size_t i = 0; i < std::min(texts->size(), types->size()); ++i)
+      if ((*types)[i] == 3 || (*types)[i] == 4) tokens.append((*texts)[i]).append("\n");
+    return tokens;
+  }
+
   /// What cannot be read says nothing of the format: that becomes a part of the reason.
   template <class Action>
   void tolerate(std::string_view what, Action&& action) {
@@ -114,11 +148,14 @@ class template_chooser {
     });
     return text.empty() ? std::nullopt : by_jinja(text, name);
   }
-  [[nodiscard]] std::optional<template_choice> by_token(std::span<const template_hint> hints,
-                                                        const tokenizer_config& config) const {
+  [[nodiscard]] static std::string special_tokens_of(const tokenizer_config& config) {
     std::string tokens;
     for (const added_token& token : config.added_tokens) tokens.append(token.content).append("\n");
     for (const named_token& special : config.special_tokens) tokens.append(special.token.content).append("\n");
+    return tokens;
+  }
+  [[nodiscard]] std::optional<template_choice> by_token(std::span<const template_hint> hints,
+                                                        std::string_view tokens) const {
     const template_hint* const hint = find_hint(hints, tokens);
     if (hint == nullptr) return std::nullopt;
     return choice_of(hint->format, problems_ + "the vocabulary has a token " + std::string{hint->parts[0]});
@@ -144,6 +181,7 @@ class template_chooser {
   static constexpr std::size_t longest_template = 1'000'000;
 
   std::filesystem::path folder_;
+  std::optional<std::filesystem::path> file_;  ///< in GGUF
   std::string problems_;
 };
 
@@ -155,6 +193,7 @@ class template_chooser {
 ///   - tokens that were added for one format;
 ///   - the name in config.json's _name_or_path, the model that this one was trained from;
 ///   - tokens that were added for a format and are common in others.
+/// Of a GGUF file the metadata tell: its chat template, its tokens, its names, the name of the file, common tokens.
 /// Else it is tulu. A template of an unknown kind or a file that cannot be read does not stop it and is told in the
 /// reason.
 [[nodiscard]] inline template_choice choose_template(const std::filesystem::path& path) {
@@ -162,15 +201,20 @@ class template_chooser {
 }
 
 /// The tokenizer mode in which the ids of `format` are those of the training, among those that the files of the model
-/// folder at `path` allow. Nothing, the default of `load_tokenizer`, where that is no folder.
+/// folder or the GGUF file at `path` allow. Nothing, the default of `load_tokenizer`, where that is neither.
 [[nodiscard]] inline std::optional<tokenizer_mode> choose_tokenizer_mode(const chat::any_template& format,
                                                                          const std::filesystem::path& path) {
+  const tokenizer_mode preferred = parse_tokenizer_mode(format.preferred_mode()).value_or(tokenizer_mode::spm);
+  if (checkpoint::is_gguf(path)) {
+    const auto model = checkpoint::read_gguf_metadata(path).get<std::string>("tokenizer.ggml.model");
+    if (model != "llama") return tokenizer_mode::hf_fast;
+    return preferred == tokenizer_mode::hf_fast ? tokenizer_mode::hf : preferred;
+  }
   std::error_code ignored;
   const auto has = [&](const char* name) { return std::filesystem::exists(path / name, ignored); };
   const bool model = has("tokenizer.model");
   const bool json = has("tokenizer.json");
   if (!model && !json) return std::nullopt;
-  const tokenizer_mode preferred = parse_tokenizer_mode(format.preferred_mode()).value_or(tokenizer_mode::spm);
   if (preferred == tokenizer_mode::hf_fast) return json ? preferred : tokenizer_mode::hf;
   return model ? preferred : tokenizer_mode::hf_fast;
 }

@@ -191,8 +191,8 @@ struct answer_end {
 /// The tokens that end a turn in the formats known, wherever a vocabulary has them as control tokens.
 inline constexpr std::string_view turn_end_tokens[] = {"<|im_end|>", "<|eot_id|>"};
 
-/// The model's EOS and end-of-turn tokens and the `stops` of a chat template: tokens where the vocabulary has them, else
-/// texts.
+/// The model's EOS and end-of-turn tokens and the `stops` of a chat template: tokens where the vocabulary has them,
+/// else texts.
 [[nodiscard]] inline answer_end find_answer_end(const tokenizer& tokens, std::span<const chat::segment> stops) {
   answer_end end;
   const auto add = [&end](std::optional<token_id> id) {

@@ -10,8 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include <tulu/checkpoint/gguf.hpp>
 #include <tulu/checkpoint/meta.hpp>
 #include <tulu/core/error.hpp>
+#include <tulu/generation/gguf_tokenizer.hpp>
 #include <tulu/io/file.hpp>
 #include <tulu/tokenizer/make_json_pipeline.hpp>
 #include <tulu/tokenizer/mode.hpp>
@@ -157,7 +159,8 @@ template <class IdOf>
 
 }  // namespace detail
 
-/// The tokenizer of a model folder in Hugging Face's layout, of a `tokenizer.model` or of a `tokenizer.json`.
+/// The tokenizer of a model folder in Hugging Face's layout, of a `tokenizer.model`, of a `tokenizer.json`, or of a
+/// GGUF file (see load_gguf_tokenizer).
 ///
 /// Modes spm, hf-legacy and hf read tokenizer.model, mode hf-fast tokenizer.json. Without a mode it is spm, or hf-fast
 /// where there is no tokenizer.model. The hf modes take special and added tokens from tokenizer_config.json,
@@ -168,7 +171,10 @@ template <class IdOf>
 /// the file that the mode needs.
 [[nodiscard]] inline tokenizer load_tokenizer(const std::filesystem::path& path,
                                               std::optional<tokenizer_mode> mode = std::nullopt) {
-  return io::with_path_errors([&] { return detail::load_tokenizer_files(path, mode); });
+  return io::with_path_errors([&] {
+    if (checkpoint::is_gguf(path)) return load_gguf_tokenizer(checkpoint::read_gguf_metadata(path), mode);
+    return detail::load_tokenizer_files(path, mode);
+  });
 }
 
 }  // namespace tulu

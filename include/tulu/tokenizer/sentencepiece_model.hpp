@@ -125,7 +125,103 @@ struct piece_fields {
                       with_type ? static_cast<piece_kind>(byte(6)) : piece_kind::normal};
 }
 
-/// Reads a ModelProto: first the messages, with the checks that a field alone decides, then `check_pieces`.
+/// SentencePiece hands some texts around as C strings.
+[[nodiscard]] inline std::string_view until_nul(std::string_view text) noexcept {
+  return text.substr(0, text.find('\0'));
+}
+
+/// What the pieces of a model must be together, and the ids that have a meaning.
+class sentencepiece_checker {
+ public:
+  explicit sentencepiece_checker(sentencepiece_model& model) : model_{model} {}
+
+  /// Fills the ids in. `bos`, `eos` and `pad` are the names of these pieces, empty for the usual ones.
+  void check(std::string_view bos = {}, std::string_view eos = {}, std::string_view pad = {}) {
+    std::size_t plain_count = 0;
+    for (token_id id = 0; id < model_.pieces.size(); ++id) plain_count += is_plain(model_.pieces.kind(id));
+    piece_set plain{model_.pieces, plain_count};
+    piece_set reserved{model_.pieces, model_.pieces.size() - plain_count};
+    std::array<bool, 256> bytes_found{};
+    std::optional<token_id> unknown;
+    for (std::size_t i = 0; i < model_.pieces.size(); ++i) {
+      const auto id = static_cast<token_id>(i);
+      const piece_kind kind = model_.pieces.kind(id);
+      if (model_.pieces.text(id).empty()) throw piece_error(id, "a text", "none");
+      check_new(is_plain(kind) ? plain : reserved, id);
+      check_nul(id);
+      if (kind == piece_kind::byte) bytes_found[read_byte(id)] = true;
+      if (kind == piece_kind::unknown) {
+        if (unknown) throw piece_error(id, "one unknown piece", "a second (piece " + std::to_string(*unknown) + ")");
+        unknown = id;
+      }
+    }
+    if (!unknown) throw model_error("an unknown piece (type 2)", "none");
+    model_.unk_id = *unknown;
+    if (model_.byte_fallback) check_bytes(bytes_found);
+    if (plain_count == 0 && model_.type == sentencepiece_model::algorithm::unigram)
+      throw model_error("a normal piece in a unigram model", "none");
+    model_.bos_id = control_id(reserved, bos, "<s>");
+    model_.eos_id = control_id(reserved, eos, "</s>");
+    model_.pad_id = control_id(reserved, pad, "<pad>");
+  }
+
+ private:
+  [[nodiscard]] static constexpr bool is_plain(piece_kind kind) noexcept {
+    return kind == piece_kind::normal || kind == piece_kind::user_defined || kind == piece_kind::unused;
+  }
+
+  void check_new(piece_set& known, token_id id) const {
+    if (const token_id first = known.insert(id); first != piece_set::none)
+      throw piece_error(id, "a new text",
+                        quoted(model_.pieces.text(id)) + " again (piece " + std::to_string(first) + ")");
+  }
+
+  /// SentencePiece would see such a piece up to the NUL only where it matches pieces with a trie.
+  void check_nul(token_id id) const {
+    const piece_kind kind = model_.pieces.kind(id);
+    const bool in_trie =
+        kind == piece_kind::user_defined || (is_plain(kind) && model_.type == sentencepiece_model::algorithm::unigram);
+    if (in_trie && std::memchr(model_.pieces.text(id).data(), 0, model_.pieces.text(id).size()) != nullptr)
+      throw piece_error(id, "a text without NUL", quoted(model_.pieces.text(id)));
+  }
+
+  [[nodiscard]] std::uint8_t read_byte(token_id id) {
+    const std::string_view text = model_.pieces.text(id);
+    if (!model_.byte_fallback) throw piece_error(id, "no byte piece without byte_fallback", quoted(text));
+    const std::optional<std::uint8_t> value = byte_of_piece(text);
+    if (!value) throw piece_error(id, "a byte piece from <0x00> to <0xFF>", quoted(text));
+    model_.byte_ids[*value] = id;
+    return *value;
+  }
+
+  void check_bytes(const std::array<bool, 256>& found) const {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    for (std::size_t byte = 0; byte < found.size(); ++byte) {
+      if (found[byte]) continue;
+      const std::string piece = std::string{"<0x"} + digits[byte / 16] + digits[byte % 16] + ">";
+      throw model_error("a byte piece for each byte, as byte_fallback is on", "no " + piece);
+    }
+  }
+
+  [[nodiscard]] std::optional<token_id> control_id(const piece_set& reserved, std::string_view name,
+                                                   std::string_view otherwise) const {
+    const token_id id = reserved.find(name.empty() ? otherwise : until_nul(name));
+    if (id == piece_set::none || model_.pieces.kind(id) != piece_kind::control) return std::nullopt;
+    return id;
+  }
+
+  [[nodiscard]] static std::string quoted(std::string_view text) { return '"' + printable(text) + '"'; }
+  [[nodiscard]] error piece_error(std::size_t id, std::string_view expected, std::string_view found) const {
+    return mismatch_error(model_.name, "piece " + std::to_string(id), expected, found);
+  }
+  [[nodiscard]] error model_error(std::string_view expected, std::string_view found) const {
+    return mismatch_error(model_.name, "pieces", expected, found);
+  }
+
+  sentencepiece_model& model_;
+};
+
+/// Reads a ModelProto: first the messages, with the checks that a field alone decides, then sentencepiece_checker.
 class model_proto_reader {
  public:
   model_proto_reader(std::span<const std::byte> bytes, std::string_view name) : bytes_{bytes} { model_.name = name; }
@@ -152,21 +248,15 @@ class model_proto_reader {
           break;
       }
     }
-    check_pieces();
+    sentencepiece_checker{model_}.check(bos_, eos_, pad_);
     return std::move(model_);
   }
 
  private:
-  [[nodiscard]] static constexpr bool is_plain(piece_kind kind) noexcept {
-    return kind == piece_kind::normal || kind == piece_kind::user_defined || kind == piece_kind::unused;
-  }
-
   void read_piece(const protobuf_reader& in) {
     const std::optional<piece_fields> usual = read_usual_piece(in.content());
     const piece_fields piece = usual ? *usual : read_unusual_piece(in);
-    if (piece.text.empty()) throw piece_error(model_.pieces.size(), "a text", "none");
     model_.pieces.add(piece.text, piece.score, piece.kind);
-    plain_count_ += is_plain(piece.kind);
   }
 
   [[nodiscard]] static piece_fields read_unusual_piece(protobuf_reader in) {
@@ -258,88 +348,8 @@ class model_proto_reader {
     }
   }
 
-  /// What the pieces must be together, and the ids that have a meaning.
-  void check_pieces() {
-    piece_set plain{model_.pieces, plain_count_};
-    piece_set reserved{model_.pieces, model_.pieces.size() - plain_count_};
-    std::array<bool, 256> bytes_found{};
-    std::optional<token_id> unknown;
-    for (std::size_t i = 0; i < model_.pieces.size(); ++i) {
-      const auto id = static_cast<token_id>(i);
-      const piece_kind kind = model_.pieces.kind(id);
-      check_new(is_plain(kind) ? plain : reserved, id);
-      check_nul(id);
-      if (kind == piece_kind::byte) bytes_found[read_byte(id)] = true;
-      if (kind == piece_kind::unknown) {
-        if (unknown) throw piece_error(id, "one unknown piece", "a second (piece " + std::to_string(*unknown) + ")");
-        unknown = id;
-      }
-    }
-    if (!unknown) throw model_error("an unknown piece (type 2)", "none");
-    model_.unk_id = *unknown;
-    if (model_.byte_fallback) check_bytes(bytes_found);
-    if (plain_count_ == 0 && model_.type == sentencepiece_model::algorithm::unigram)
-      throw model_error("a normal piece in a unigram model", "none");
-    model_.bos_id = control_id(reserved, bos_, "<s>");
-    model_.eos_id = control_id(reserved, eos_, "</s>");
-    model_.pad_id = control_id(reserved, pad_, "<pad>");
-  }
-
-  void check_new(piece_set& known, token_id id) const {
-    if (const token_id first = known.insert(id); first != piece_set::none)
-      throw piece_error(id, "a new text",
-                        quoted(model_.pieces.text(id)) + " again (piece " + std::to_string(first) + ")");
-  }
-
-  /// SentencePiece would see such a piece up to the NUL only where it matches pieces with a trie.
-  void check_nul(token_id id) const {
-    const piece_kind kind = model_.pieces.kind(id);
-    const bool in_trie =
-        kind == piece_kind::user_defined || (is_plain(kind) && model_.type == sentencepiece_model::algorithm::unigram);
-    if (in_trie && std::memchr(model_.pieces.text(id).data(), 0, model_.pieces.text(id).size()) != nullptr)
-      throw piece_error(id, "a text without NUL", quoted(model_.pieces.text(id)));
-  }
-
-  [[nodiscard]] std::uint8_t read_byte(token_id id) {
-    const std::string_view text = model_.pieces.text(id);
-    if (!model_.byte_fallback) throw piece_error(id, "no byte piece without byte_fallback", quoted(text));
-    const std::optional<std::uint8_t> value = byte_of_piece(text);
-    if (!value) throw piece_error(id, "a byte piece from <0x00> to <0xFF>", quoted(text));
-    model_.byte_ids[*value] = id;
-    return *value;
-  }
-
-  void check_bytes(const std::array<bool, 256>& found) const {
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    for (std::size_t byte = 0; byte < found.size(); ++byte) {
-      if (found[byte]) continue;
-      const std::string piece = std::string{"<0x"} + digits[byte / 16] + digits[byte % 16] + ">";
-      throw model_error("a byte piece for each byte, as byte_fallback is on", "no " + piece);
-    }
-  }
-
-  [[nodiscard]] std::optional<token_id> control_id(const piece_set& reserved, std::string_view name,
-                                                   std::string_view otherwise) const {
-    const token_id id = reserved.find(name.empty() ? otherwise : until_nul(name));
-    if (id == piece_set::none || model_.pieces.kind(id) != piece_kind::control) return std::nullopt;
-    return id;
-  }
-
-  /// SentencePiece hands these texts around as C strings.
-  [[nodiscard]] static std::string_view until_nul(std::string_view text) noexcept {
-    return text.substr(0, text.find('\0'));
-  }
-  [[nodiscard]] static std::string quoted(std::string_view text) { return '"' + printable(text) + '"'; }
-  [[nodiscard]] error piece_error(std::size_t id, std::string_view expected, std::string_view found) const {
-    return mismatch_error(model_.name, "piece " + std::to_string(id), expected, found);
-  }
-  [[nodiscard]] error model_error(std::string_view expected, std::string_view found) const {
-    return mismatch_error(model_.name, "pieces", expected, found);
-  }
-
   std::span<const std::byte> bytes_;
   sentencepiece_model model_;
-  std::size_t plain_count_ = 0;
   std::string_view bos_, eos_, pad_;
 };
 

@@ -1,6 +1,7 @@
 """A process that answers for one of the original tokenizers: `PYTHON tokenizer_oracle.py MODE MODEL`.
 
-MODE is spm (MODEL: a SentencePiece file), hf-legacy, hf (a folder) or hf-fast (a tokenizer.json). Requests on stdin:
+MODE is spm (MODEL: a SentencePiece file), hf-legacy, hf (a folder), hf-fast (a tokenizer.json), or llama.cpp and
+llama.cpp-special (a GGUF file), the latter with special tokens found in texts. Requests on stdin:
 `e` or `d`, the size of the rest as 4 bytes (little endian), and a text, or ids as the program takes them. Answers on
 stdout, the first of them to no request, with the library's name and version: one byte, 0 for done and 1 for failed,
 4 bytes of size, and the ids or the text or what has gone wrong.
@@ -38,8 +39,16 @@ def fast_tokenizer(path):
             lambda ids: tokenizer.decode(ids, skip_special_tokens=False))  # fmt: skip
 
 
+def llama_cpp(path, special):
+    library = importlib.import_module("llama_cpp")
+    model = library.Llama(path, vocab_only=True, verbose=False)
+    return (f"llama_cpp {library.__version__}", lambda text: model.tokenize(text, add_bos=False, special=special),
+            lambda ids: model.detokenize(ids, special=True).decode("utf-8"))  # fmt: skip
+
+
 MODES = {"spm": sentencepiece_model, "hf-legacy": slow_tokenizer, "hf-fast": fast_tokenizer,
-         "hf": lambda path: slow_tokenizer(path, legacy=False)}  # fmt: skip
+         "hf": lambda path: slow_tokenizer(path, legacy=False), "llama.cpp": lambda path: llama_cpp(path, False),
+         "llama.cpp-special": lambda path: llama_cpp(path, True)}  # fmt: skip
 
 
 def answer(failed, data):
