@@ -17,7 +17,7 @@
 #include <tulu/diff/verify.hpp>
 #include <tulu/kernel/dispatch.hpp>
 
-/// What recover and make_diff share.
+/// What the programs that write models share.
 namespace cli {
 
 struct diff_arguments {
@@ -43,8 +43,9 @@ inline constexpr std::array<std::string_view, 6> diff_types{"float32", "float16"
   return tulu::dtype_from_torch(name);
 }
 
+/// What all programs that write models take.
 template <class Types>
-void add_diff_options(CLI::App& app, diff_arguments& arguments, const Types& types) {
+void add_output_options(CLI::App& app, diff_arguments& arguments, const Types& types) {
   add_common_options(app, arguments.common);
   app.add_option("--dtype", arguments.type, "Type of the output's floating-point tensors")
       ->check(one_of(types))
@@ -54,8 +55,13 @@ void add_diff_options(CLI::App& app, diff_arguments& arguments, const Types& typ
         return parse_size(text) ? std::string{} : "expected a size such as 5GB, found " + text;
       })
       ->capture_default_str();
-  app.add_flag("--dry-run", arguments.dry_run, "Check everything and print the plan; write nothing");
   app.add_flag("--force", arguments.force, "Replace an output that tulu made of other inputs or options");
+}
+
+template <class Types>
+void add_diff_options(CLI::App& app, diff_arguments& arguments, const Types& types) {
+  add_output_options(app, arguments, types);
+  app.add_flag("--dry-run", arguments.dry_run, "Check everything and print the plan; write nothing");
 }
 
 [[nodiscard]] inline tulu::diff_options to_options(const diff_arguments& arguments, std::stop_token stop,

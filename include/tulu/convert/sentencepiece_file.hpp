@@ -65,7 +65,9 @@ struct sentencepiece_content {
     detail::protobuf_writer piece;
     piece.text(1, text);
     piece.number(2, pieces.score(id));
-    piece.number(3, std::uint64_t{static_cast<std::uint8_t>(pieces.kind(id))});
+    // Newer converters make the unknown piece a control piece; SentencePiece has exactly one of its own kind.
+    const piece_kind kind = content.unk == id ? piece_kind::unknown : pieces.kind(id);
+    piece.number(3, std::uint64_t{static_cast<std::uint8_t>(kind)});
     model.text(1, piece.bytes());
     byte_fallback = byte_fallback || pieces.kind(id) == piece_kind::byte;
   }
