@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -72,7 +73,9 @@ bool holds_0_to_5(const tulu::tensor& elements) {
 TEST_CASE("safetensors: every dtype as the safetensors package writes it") {
   const auto contents = read_golden("every_dtype.safetensors");
   CHECK(contents.metadata.empty());
-  REQUIRE(contents.tensors.size() == tulu::dtypes.size());
+  const auto known =
+      std::count_if(tulu::dtypes.begin(), tulu::dtypes.end(), [](const auto& row) { return row.block == 1; });
+  REQUIRE(contents.tensors.size() == static_cast<std::size_t>(known));
   std::size_t offset = contents.header_bytes;
   for (const auto& tensor : contents.tensors) {
     CAPTURE(tensor.name());
@@ -122,6 +125,8 @@ TEST_CASE("safetensors: every dtype as the safetensors package writes it") {
       case dtype::bf16:
         CHECK(std::memcmp(elements.view().bytes.data(), "\x00\x00\x80\x3f\x00\x40\x40\x40\x80\x40\xa0\x40", 12) == 0);
         break;
+      default:
+        FAIL("no type of safetensors: " << name(tensor.type()));
     }
   }
 }

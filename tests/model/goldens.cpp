@@ -8,6 +8,7 @@
 #include <set>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -87,6 +88,15 @@ TEST_CASE("the logits of every golden model are those of transformers, with ever
       }
   }
   MESSAGE("worst of the largest logit: ", worst);
+}
+
+TEST_CASE("the logits of a model that llama.cpp's converter made GGUF of are those of transformers") {
+  for (const auto& [name, file] : {std::pair{"bias", "bias.gguf"}, std::pair{"linear", "linear-00001-of-00003.gguf"}}) {
+    INFO(name);
+    const fs::path data{TULU_TEST_DATA};
+    const auto weights = load(data / "gguf" / file);
+    CHECK(distance(data / "model" / name, weights, *tulu::test::usable_models().back(), 64) <= exact);
+  }
 }
 
 TEST_CASE("weights that are converted to a type that holds them all give the same logits") {

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include "support/reference_llama.hpp"
+#include <tulu/checkpoint/gguf_llama_keys.hpp>
 #include <tulu/model/rope_angles.hpp>
 
 namespace {
@@ -131,4 +132,19 @@ TEST_CASE("angles in float32 steps are those that torch computes, to the last pl
     CHECK(std::abs(cosines[i] - wanted_cosines[i]) <= 0x1p-24F);
     CHECK(std::abs(sines[i] - wanted_sines[i]) <= 0x1p-24F);
   }
+}
+
+TEST_CASE("factors divide the frequencies; those of llama3 scaling for GGUF give its angles") {
+  const llama_config llama3 = with(rope_scaling_type::llama3, 8);
+  llama_config factors = with(rope_scaling_type::none, 1);
+  factors.rope_factors = tulu::checkpoint::gguf_rope_factors(llama3);
+  std::vector<float> cosines(32), wanted_cosines(32), sines(32), wanted_sines(32);
+  tulu::rope_angles{factors}.at(100, 101, cosines, sines);
+  tulu::rope_angles{llama3}.at(100, 101, wanted_cosines, wanted_sines);
+  for (std::size_t i = 0; i < 32; ++i) {
+    CHECK(std::abs(cosines[i] - wanted_cosines[i]) <= 3e-5F);
+    CHECK(std::abs(sines[i] - wanted_sines[i]) <= 3e-5F);
+  }
+  tulu::rope_angles{with(rope_scaling_type::none, 1)}.at(100, 101, wanted_cosines, wanted_sines);
+  CHECK(sines != wanted_sines);
 }

@@ -224,14 +224,14 @@ TEST_CASE("models and settings of other families are refused") {
   CHECK(refusal("/version", "2.0") == "tokenizer.json: version: expected version 1, found \"2.0\"");
   CHECK(refusal("/model", 3) == "tokenizer.json: model: expected an object, found 3");
   CHECK(message_of([] { (void)read(json::array()); }) == "tokenizer.json: expected an object, found an array");
-  CHECK(refusal("/pre_tokenizer", {{"type", "ByteLevel"}}).starts_with("tokenizer.json: pre_tokenizer.type: "));
+  CHECK(refusal("/pre_tokenizer", {{"type", "Whitespace"}}).starts_with("tokenizer.json: pre_tokenizer.type: "));
 }
 
 TEST_CASE("what LLaMA's family has not is refused by its name and place") {
   const auto step = [](const char* type) { return json{{"type", type}}; };
   const json regex = {{"Regex", "\\s+"}};
   CHECK(refusal("/normalizer", step("NFKC")).ends_with("(Prepend, Replace, Sequence), found \"NFKC\""));
-  CHECK(refusal("/pre_tokenizer", step("ByteLevel")).ends_with("found \"ByteLevel\""));
+  CHECK(refusal("/pre_tokenizer", step("Whitespace")).ends_with("found \"Whitespace\""));
   CHECK(refusal("/decoder", step("ByteLevel")).starts_with("tokenizer.json: decoder.type: expected a decoder"));
   CHECK(refusal("/normalizer", {{"type", "Replace"}, {"pattern", regex}, {"content", ""}}) ==
         "tokenizer.json: normalizer.pattern.Regex: expected a pattern without regular expressions, found \"\\\\s+\"");
@@ -240,6 +240,30 @@ TEST_CASE("what LLaMA's family has not is refused by its name and place") {
             .starts_with("tokenizer.json: pre_tokenizer.pretokenizers[0].pattern.Regex: "));
   for (const char* type : {"WordPiece", "WordLevel", "Unigram"})
     CHECK(refusal("/model/type", type).ends_with(std::string{"expected BPE, found \""} + type + "\""));
+}
+
+TEST_CASE("byte-level BPE: ByteLevel before and after the model, and no normalizer") {
+  json root = with("/pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}});
+  CHECK(message_of([&] { (void)read(root); }) == "tokenizer.json: decoder: expected a value, found null");
+  root["decoder"] = {{"type", "ByteLevel"}};
+  REQUIRE(read(root).byte_level);
+  CHECK(read(root).byte_level->pattern == tulu::split_pattern::gpt2);
+  CHECK_FALSE(read(small()).byte_level);
+  const auto problem = [&](std::string_view pointer, json value) {
+    json changed = root;
+    changed[json::json_pointer{std::string{pointer}}] = std::move(value);
+    return message_of([&] { (void)read(changed); });
+  };
+  CHECK(problem("/normalizer", {{"type", "Sequence"}, {"normalizers", json::array()}}).empty());
+  CHECK(problem("/normalizer", {{"type", "NFC"}}) ==
+        "tokenizer.json: normalizer.type: expected no normalizer with ByteLevel, found \"NFC\"");
+  CHECK(problem("/decoder", {{"type", "Fuse"}}) ==
+        "tokenizer.json: decoder.type: expected the one decoder ByteLevel, found \"Fuse\"");
+  json bytes = all_bytes();
+  bytes["<unk>"] = 256;
+  root["model"] = {{"type", "BPE"}, {"byte_fallback", true}, {"vocab", bytes}, {"merges", json::array()}};
+  CHECK(message_of([&] { (void)read(root); }) ==
+        "tokenizer.json: model.byte_fallback: expected false with ByteLevel, found true");
 }
 
 TEST_CASE("a value of a wrong type is an error that names its place") {

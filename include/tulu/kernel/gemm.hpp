@@ -2,7 +2,9 @@
 
 #include <cstddef>
 
+#include <tulu/kernel/decode.hpp>
 #include <tulu/kernel/elementwise.hpp>
+#include <tulu/scalar/block_scalar.hpp>
 #include <tulu/simd/backend.hpp>
 
 // Products of weights with many tokens, where computing takes the time (Goto and van de Geijn 2008): tokens are packed
@@ -54,6 +56,16 @@ inline constexpr bool has_multiply = requires(const float* in, float* out) {
   Backend::multiply(in, std::size_t{}, std::size_t{}, in, std::size_t{}, std::size_t{}, std::size_t{}, out, true);
 };
 
+/// `count` weights from the one with index `first` on, as floats.
+template <class Backend, class Weight>
+void widen(const Weight* stored, std::size_t first, float* out, std::size_t count) noexcept {
+  if constexpr (block_scalar<Weight>) {
+    decode<Backend>(stored + first / Weight::block, out, count);
+  } else {
+    convert<Backend>(stored + first, out, count);
+  }
+}
+
 /// out[r][t] = Σ_k w[r][k] × tile[k][t], added to what is there unless `first`. Rows of w are block_columns apart, the
 /// outer loops of a fixed length so that all sums stay in registers.
 template <class Backend>
@@ -79,7 +91,7 @@ void multiply_tile(const float* w, const float* tile, std::size_t columns, float
 
 }  // namespace detail
 
-/// See multiply_many_function; `weights` are elements of type Weight.
+/// See multiply_many_function; `weights` are elements, or blocks, of type Weight.
 template <simd::backend Backend, class Weight>
 void multiply_many(const std::byte* weights, std::size_t rows, std::size_t columns, const float* tiles,
                    std::size_t tokens, float* y, std::size_t y_stride, bool add, float* scratch) noexcept {
@@ -91,7 +103,7 @@ void multiply_many(const std::byte* weights, std::size_t rows, std::size_t colum
   for (std::size_t first = 0; first < columns; first += block_columns) {
     const std::size_t count = columns - first < block_columns ? columns - first : block_columns;
     for (std::size_t r = 0; r < rows; ++r)
-      convert<Backend>(stored + r * columns + first, block + r * block_columns, count);
+      detail::widen<Backend>(stored, r * columns + first, block + r * block_columns, count);
     for (std::size_t t = 0; t < tokens; t += width) {
       const float* const tile = tiles + t * columns + first * width;
       float* const product = products + t * block_rows;

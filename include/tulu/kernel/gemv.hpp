@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstring>
 
+#include <tulu/kernel/decode.hpp>
+#include <tulu/scalar/block_scalar.hpp>
 #include <tulu/simd/backend.hpp>
 
 // Products of weights with few tokens, where reading the weights is what takes the time: rows are read as they lie in
@@ -106,7 +108,7 @@ void multiply_rows(const Weight* weights, std::size_t rows, std::size_t columns,
 }  // namespace detail
 
 /// See multiply_few_function; `weights` are elements of type Weight.
-template <simd::backend Backend, class Weight>
+template <simd::backend Backend, weight_scalar Weight>
 void multiply_few(const std::byte* weights, std::size_t rows, std::size_t columns, const float* x, std::size_t x_stride,
                   std::size_t tokens, float* y, std::size_t y_stride, bool add) noexcept {
   const auto* const w = reinterpret_cast<const Weight*>(weights);
@@ -115,6 +117,52 @@ void multiply_few(const std::byte* weights, std::size_t rows, std::size_t column
   if (tokens == 3) detail::multiply_rows<Backend, Weight, 1, 3>(w, rows, columns, x, x_stride, y, y_stride, add);
   if (tokens == 2) detail::multiply_rows<Backend, Weight, 2, 2>(w, rows, columns, x, x_stride, y, y_stride, add);
   if (tokens == 1) detail::multiply_rows<Backend, Weight, 4, 1>(w, rows, columns, x, x_stride, y, y_stride, add);
+}
+
+namespace detail {
+
+/// Weights that are made floats at a time: whole blocks of every type.
+inline constexpr std::size_t stretch = 256;
+
+/// Adds the products of `count` floats of one row with `Tokens` tokens to the sums from `total` on.
+template <class Backend, std::size_t Tokens>
+void add_stretch(const float* row, std::size_t count, const float* x, std::size_t x_stride,
+                 typename dot_block<Backend, float, 1, 1>::two* total) noexcept {
+  using block = dot_block<Backend, float, 1, Tokens>;
+  typename block::sums sums;
+  for (std::size_t t = 0; t < Tokens; ++t) sums[0][t] = {total[t].first, total[t].second};
+  for (std::size_t k = 0; k < count; k += block::width) block::step(sums, row + k, 0, x + k, x_stride);
+  for (std::size_t t = 0; t < Tokens; ++t) total[t] = {sums[0][t].first, sums[0][t].second};
+}
+
+}  // namespace detail
+
+/// The same for weights that lie in blocks: each stretch of a row is decoded once for up to few_tokens tokens.
+template <simd::backend Backend, block_scalar Weight>
+void multiply_few(const std::byte* weights, std::size_t rows, std::size_t columns, const float* x, std::size_t x_stride,
+                  std::size_t tokens, float* y, std::size_t y_stride, bool add) noexcept {
+  using sums = typename detail::dot_block<Backend, float, 1, 1>::two;
+  static_assert(Weight::block % detail::dot_block<Backend, float, 1, 1>::width == 0);
+  const auto* row = reinterpret_cast<const Weight*>(weights);
+  float floats[detail::stretch];
+  for (std::size_t r = 0; r < rows; ++r, row += columns / Weight::block) {
+    sums total[few_tokens];
+    for (sums& each : total) each = {Backend::set(0), Backend::set(0)};
+    for (std::size_t first = 0; first < columns; first += detail::stretch) {
+      const std::size_t count = columns - first < detail::stretch ? columns - first : detail::stretch;
+      decode<Backend>(row + first / Weight::block, floats, count);
+      std::size_t t = 0;
+      for (; tokens - t >= 4; t += 4)
+        detail::add_stretch<Backend, 4>(floats, count, x + t * x_stride + first, x_stride, total + t);
+      for (; t < tokens; ++t)
+        detail::add_stretch<Backend, 1>(floats, count, x + t * x_stride + first, x_stride, total + t);
+    }
+    for (std::size_t t = 0; t < tokens; ++t) {
+      const float value = Backend::sum(Backend::add(total[t].first, total[t].second));
+      float& out = y[t * y_stride + r];
+      out = add ? out + value : value;
+    }
+  }
 }
 
 }  // namespace tulu::kernel

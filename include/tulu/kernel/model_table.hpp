@@ -18,24 +18,28 @@ namespace tulu::kernel {
 struct model_table {
   template <class Function>
   using by_type = std::array<Function, 3>;  ///< indexed by f16, bf16, f32
+  template <class Function>
+  using by_weight = std::array<Function, 12>;  ///< the same, then the block types
 
   using to_element_function = void (*)(const float* in, std::byte* out, std::size_t n) noexcept;
   using to_float_function = void (*)(const std::byte* in, float* out, std::size_t n) noexcept;
 
   const char* backend;
   std::size_t tile_tokens;  ///< of pack_tokens and multiply_many
-  by_type<multiply_few_function> multiply_few;
-  by_type<multiply_many_function> multiply_many;
+  by_weight<multiply_few_function> multiply_few;
+  by_weight<multiply_many_function> multiply_many;
   pack_tokens_function pack_tokens;
   rms_norm_function rms_norm;
   rotate_function rotate;
   swiglu_function swiglu;
   by_type<attend_function> attend;  ///< over keys and values of the type
   by_type<to_element_function> from_float;
-  by_type<to_float_function> to_float;
+  by_weight<to_float_function> to_float;
 
+  /// The place of a type in both kinds of array.
   [[nodiscard]] static constexpr std::size_t at(dtype type) noexcept {
-    return static_cast<std::size_t>(type) - static_cast<std::size_t>(dtype::f16);
+    const auto index = [](dtype of) { return static_cast<std::size_t>(of); };
+    return type < dtype::q4_0 ? index(type) - index(dtype::f16) : 3 + index(type) - index(dtype::q4_0);
   }
 };
 
@@ -46,24 +50,36 @@ void convert_from_float(const float* in, std::byte* out, std::size_t n) noexcept
   convert<Backend>(in, reinterpret_cast<Element*>(out), n);
 }
 
-template <class Backend, class Element>
+template <class Backend, class Weight>
 void convert_to_float(const std::byte* in, float* out, std::size_t n) noexcept {
-  convert<Backend>(reinterpret_cast<const Element*>(in), out, n);
+  widen<Backend>(reinterpret_cast<const Weight*>(in), 0, out, n);
 }
+
+/// The kernels over weights, in the order of model_table::at.
+template <class Backend, class... Weights>
+struct weight_entries {
+  template <class Function>
+  using by_weight = model_table::by_weight<Function>;
+  static constexpr by_weight<multiply_few_function> few{&multiply_few<Backend, Weights>...};
+  static constexpr by_weight<multiply_many_function> many{&multiply_many<Backend, Weights>...};
+  static constexpr by_weight<model_table::to_float_function> to_float{&convert_to_float<Backend, Weights>...};
+};
+template <class Backend>
+using all_weights = weight_entries<Backend, f16, bf16, float, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k, iq4_nl>;
 
 template <class Backend>
 inline constexpr model_table model_entries{
     Backend::name,
     tile_tokens<Backend>,
-    {&multiply_few<Backend, f16>, &multiply_few<Backend, bf16>, &multiply_few<Backend, float>},
-    {&multiply_many<Backend, f16>, &multiply_many<Backend, bf16>, &multiply_many<Backend, float>},
+    all_weights<Backend>::few,
+    all_weights<Backend>::many,
     &pack_tokens<Backend>,
     &kernel::rms_norm<Backend>,
     &kernel::rotate<Backend>,
     &kernel::swiglu<Backend>,
     {&attend<Backend, f16>, &attend<Backend, bf16>, &attend<Backend, float>},
     {&convert_from_float<Backend, f16>, &convert_from_float<Backend, bf16>, &convert_from_float<Backend, float>},
-    {&convert_to_float<Backend, f16>, &convert_to_float<Backend, bf16>, &convert_to_float<Backend, float>}};
+    all_weights<Backend>::to_float};
 
 }  // namespace detail
 

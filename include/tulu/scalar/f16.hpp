@@ -15,8 +15,9 @@ struct alignas(2) f16 {
 static_assert(sizeof(f16) == 2);
 
 /// Exact. A NaN keeps its sign and payload and becomes quiet, as with VCVTPH2PS and c10::Half.
-/// Touches no subnormal float, so that flush-to-zero modes change nothing.
-[[nodiscard]] constexpr float to_float(f16 value) noexcept {
+/// Touches no subnormal float, so that flush-to-zero modes change nothing. Always inlined: kernels built for one
+/// processor leave no copy of it for others.
+[[nodiscard, gnu::always_inline]] constexpr float to_float(f16 value) noexcept {
   const std::uint32_t sign = (value.bits & 0x8000u) << 16;
   const std::uint32_t magnitude = value.bits & 0x7fffu;
   if (magnitude > 0x7c00) return std::bit_cast<float>(sign | 0x7fc00000 | (magnitude << 13));

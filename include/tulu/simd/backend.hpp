@@ -78,6 +78,14 @@ concept dot_backend = backend<B> &&
   noexcept->std::same_as<typename B::bytes>;
   { B::high_nibbles(b) }
   noexcept->std::same_as<typename B::bytes>;
+  { B::widen(u8s) }  // `lanes` bytes, each as an integer; i32 has &, | and -
+  noexcept->std::same_as<typename B::i32>;
+  { B::widen(s8s) }
+  noexcept->std::same_as<typename B::i32>;
+  { B::template shift_right<4>(i) }  // of integers that are not negative
+  noexcept->std::same_as<typename B::i32>;
+  { B::template shift_left<4>(i) }
+  noexcept->std::same_as<typename B::i32>;
   { B::set_i32(std::int32_t{}) }
   noexcept->std::same_as<typename B::i32>;
   { B::to_f32(i) }

@@ -57,6 +57,16 @@ struct portable {
     return load_bytes(reinterpret_cast<const std::uint8_t*>(from));
   }
   [[nodiscard]] static bytes set_bytes(const std::int8_t* from) noexcept { return load_bytes(from); }
+  [[nodiscard]] static i32 widen(const std::uint8_t* from) noexcept { return *from; }
+  [[nodiscard]] static i32 widen(const std::int8_t* from) noexcept { return *from; }
+  template <int Bits>
+  [[nodiscard]] static i32 shift_right(i32 value) noexcept {
+    return value >> Bits;
+  }
+  template <int Bits>
+  [[nodiscard]] static i32 shift_left(i32 value) noexcept {
+    return value << Bits;
+  }
   [[nodiscard]] static i32 set_i32(std::int32_t value) noexcept { return value; }
   [[nodiscard]] static f32 to_f32(i32 value) noexcept { return static_cast<f32>(value); }
 

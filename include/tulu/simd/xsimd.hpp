@@ -95,6 +95,20 @@ struct xsimd_backend {
   [[nodiscard]] static bytes high_nibbles(bytes a) noexcept {
     return bytes(Dot::high_nibbles(a));
   }
+  [[nodiscard]] static i32 widen(const std::uint8_t* from) noexcept {
+    return i32(Dot::widen(from));
+  }
+  [[nodiscard]] static i32 widen(const std::int8_t* from) noexcept {
+    return i32(Dot::widen(from));
+  }
+  template <int Bits>
+  [[nodiscard]] static i32 shift_right(i32 value) noexcept {
+    return i32(Dot::template shift_right<Bits>(value));
+  }
+  template <int Bits>
+  [[nodiscard]] static i32 shift_left(i32 value) noexcept {
+    return i32(Dot::template shift_left<Bits>(value));
+  }
   [[nodiscard]] static i32 set_i32(std::int32_t value) noexcept {
     return i32(value);
   }

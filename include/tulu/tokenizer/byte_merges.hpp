@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <tulu/tokenizer/byte_alphabet.hpp>
+#include <tulu/tokenizer/byte_joins.hpp>
 #include <tulu/tokenizer/encode_workspace.hpp>
 #include <tulu/tokenizer/merge_table.hpp>
 #include <tulu/tokenizer/text_index.hpp>
@@ -27,6 +28,8 @@ class byte_merges {
       std::size_t begin, size;
       token_id id;
     };
+    std::vector<bool> made(pieces.size());
+    for (const auto& rule : rules) made[rule.result] = true;
     std::vector<span_in_texts> words;
     bytes_.fill(text_index::none);
     std::string bytes;
@@ -34,6 +37,7 @@ class byte_merges {
       bytes.clear();
       if (pieces.kind(id) == piece_kind::unused || !append_bytes_of(bytes, pieces.text(id))) continue;
       if (bytes.size() == 1) bytes_[static_cast<unsigned char>(bytes[0])] = id;
+      if (made[id]) joins_.add_all(bytes);
       if (!ignore_merges || bytes.empty()) continue;
       words.push_back({texts_.size(), bytes.size(), id});
       texts_.insert(texts_.end(), bytes.begin(), bytes.end());
@@ -57,6 +61,9 @@ class byte_merges {
     return symbol.id;
   }
 
+  /// The length of the part at the start of `text`, UTF-8 and not empty, that no merge reaches out of.
+  [[nodiscard]] std::size_t first_part(std::string_view text) const noexcept { return joins_.first_part(text); }
+
   /// The piece that `word` becomes as a whole, without any merges.
   [[nodiscard]] std::optional<token_id> piece_of_word(std::string_view word) const noexcept {
     const token_id id = words_.find(word);
@@ -66,6 +73,7 @@ class byte_merges {
 
  private:
   merge_table merges_;
+  byte_joins joins_;
   std::array<token_id, 256> bytes_{};
   std::vector<char> texts_;  ///< of the words
   text_index words_;

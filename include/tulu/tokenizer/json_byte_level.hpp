@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include <tulu/core/error.hpp>
 #include <tulu/tokenizer/json_place.hpp>
 #include <tulu/tokenizer/json_steps.hpp>
 #include <tulu/tokenizer/split_pattern.hpp>
@@ -46,8 +47,9 @@ class json_byte_level_reader {
   }
   [[nodiscard]] static split_pattern split_at_pattern(const json_place& step) {
     const json_place regex = step.at("pattern").at("Regex");
-    const auto pattern = parse_split_pattern(regex.as<std::string>());
-    if (!pattern) throw regex.wrong("the pattern of GPT-2, Llama 3 or Qwen2");
+    const auto text = regex.as<std::string>();
+    const auto pattern = parse_split_pattern(text);
+    if (!pattern) throw regex.wrong("the pattern of GPT-2, Llama 3 or Qwen2", printable(text, 400));
     // Every character is in some match: matches that stand alone are the same as nothing removed but what is between.
     const json_place behavior = step.at("behavior");
     const bool invert = step.at("invert").as<bool>();

@@ -66,20 +66,14 @@ class word_bpe {
       state.out.push(*whole);
       state.after_unknown = false;
     } else {
-      encode_long(word, state);
+      encode_long(word, readable, state);
     }
   }
 
   /// The ids of a word that a cache can hold, worked out when they are in none; nothing for any other word. They stay
   /// until the next call.
   std::span<const token_id> find(std::string_view word, std::size_t readable, encode_workspace& workspace) const {
-    if (word.size() > long_words::longest_word) return {};
-    if (word.size() <= short_words::longest_word)
-      if (const auto* known = workspace.short_words.find(short_words::key_of(word, readable)))
-        return {known->ids.data(), known->count()};
-    if (const auto* known = workspace.long_words.find(long_words::key_of(word, readable)))
-      return {known->ids.data(), known->count()};
-    return learn_word(word, readable, workspace);
+    return find_as<extent::word>(word, readable, workspace);
   }
 
   /// A text of any length, as a whole.
@@ -105,34 +99,99 @@ class word_bpe {
   using short_words = decltype(encode_workspace::short_words);
   using long_words = decltype(encode_workspace::long_words);
 
+  /// Merges of bytes cut words further. A part of a word may have other ids than the same text as a word, which may be
+  /// a piece without merges, and is remembered by itself.
+  enum class extent : std::uint8_t { word, part };
+  static constexpr bool cuts_words = requires(const Merges& merges, std::string_view text) { merges.first_part(text); };
+
+  template <class Words, extent What>
+  [[nodiscard]] static typename Words::key key_of(std::string_view text, std::size_t readable) noexcept {
+    return What == extent::word ? Words::key_of(text, readable) : Words::part_key_of(text, readable);
+  }
+  template <extent What>
+  std::span<const token_id> find_as(std::string_view text, std::size_t readable, encode_workspace& workspace) const {
+    if (text.size() > long_words::longest_word) return {};
+    if (text.size() <= short_words::longest_word)
+      if (const auto* known = workspace.short_words.find(key_of<short_words, What>(text, readable)))
+        return {known->ids.data(), known->count()};
+    if (const auto* known = workspace.long_words.find(key_of<long_words, What>(text, readable)))
+      return {known->ids.data(), known->count()};
+    return learn_as<What>(text, readable, workspace);
+  }
+  template <extent What>
+  std::span<const token_id> learn_as(std::string_view text, std::size_t readable, encode_workspace& workspace) const {
+    std::array<token_id, most_ids> ids{};
+    token_sink sink{ids};
+    if (!(What == extent::word ? work_out_word(text, readable, sink, workspace) : work_out(text, sink, workspace)))
+      return {};
+    const std::size_t count = sink.count();
+    if (count == 0 || count > ids.size()) return {};
+    const std::span<const token_id> all{ids.data(), count};
+    if (text.size() <= short_words::longest_word && count <= short_words::most_ids)
+      return {workspace.short_words.insert(key_of<short_words, What>(text, readable), all)->ids.data(), count};
+    return {workspace.long_words.insert(key_of<long_words, What>(text, readable), all)->ids.data(), count};
+  }
+
+  /// The ids of a word that a cache can hold. False when something of it is unknown.
+  bool work_out_word(std::string_view word, std::size_t readable, token_sink& out, encode_workspace& workspace) const {
+    if (const auto whole = piece_of_word(word)) {
+      out.push(*whole);
+      return true;
+    }
+    if constexpr (cuts_words) {
+      if (merges_.first_part(word) < word.size())
+        return for_each_part(word, readable, [&](std::string_view part, std::size_t rest) {
+          const auto ids = find_as<extent::part>(part, rest, workspace);
+          for (const token_id id : ids) out.push(id);
+          return !ids.empty();
+        });
+    }
+    return work_out(word, out, workspace);
+  }
+  /// Calls visit(part, readable) for the parts of a word until that returns false.
+  template <class Visit>
+  bool for_each_part(std::string_view word, std::size_t readable, Visit&& visit) const {
+    while (!word.empty()) {
+      const std::size_t length = merges_.first_part(word);
+      if (!visit(word.substr(0, length), readable)) return false;
+      word.remove_prefix(length);
+      readable -= length;
+    }
+    return true;
+  }
+  bool work_out(std::string_view text, token_sink& out, encode_workspace& workspace) const {
+    merge_symbols(merges_, text, workspace.symbols, workspace.merges);
+    run state{out, workspace};
+    for (const bpe_symbol& symbol : workspace.symbols) {
+      emit(text, symbol, state);
+      if (state.after_unknown) return false;
+    }
+    return true;
+  }
   [[nodiscard]] std::optional<token_id> piece_of_word(std::string_view word) const noexcept {
     if constexpr (requires { merges_.piece_of_word(word); }) return merges_.piece_of_word(word);
     return std::nullopt;
   }
 
-  std::span<const token_id> learn_word(std::string_view word, std::size_t readable, encode_workspace& workspace) const {
-    if (const auto whole = piece_of_word(word)) {
-      workspace.symbols.assign(1, {0, static_cast<std::uint32_t>(word.size()), *whole});
+  /// A word that no cache can hold.
+  void encode_long(std::string_view word, std::size_t readable, run& state) const {
+    if constexpr (cuts_words) {
+      for_each_part(word, readable, [&](std::string_view part, std::size_t rest) {
+        const auto ids = find_as<extent::part>(part, rest, state.workspace);
+        for (const token_id id : ids) state.out.push(id);
+        if (ids.empty()) {
+          encode_in_windows(part, state);
+        } else {
+          state.after_unknown = false;
+        }
+        return true;
+      });
     } else {
-      merge_symbols(merges_, word, workspace.symbols, workspace.merges);
+      encode_in_windows(word, state);
     }
-    std::array<token_id, long_words::most_ids> ids{};
-    token_sink sink{ids};
-    run state{sink, workspace};
-    for (const bpe_symbol& symbol : workspace.symbols) {
-      emit(word, symbol, state);
-      if (state.after_unknown) return {};
-    }
-    const std::size_t count = sink.count();
-    if (count == 0 || count > ids.size()) return {};
-    const std::span<const token_id> all{ids.data(), count};
-    if (word.size() <= short_words::longest_word && count <= short_words::most_ids)
-      return {workspace.short_words.insert(short_words::key_of(word, readable), all)->ids.data(), count};
-    return {workspace.long_words.insert(long_words::key_of(word, readable), all)->ids.data(), count};
   }
-
   /// A word of any length, with windows as wide as it takes.
-  void encode_long(std::string_view text, run& state) const {
+  void encode_in_windows(std::string_view text, run& state) const {
     const std::size_t count = state.out.count();
     const bool after_unknown = state.after_unknown;
     constexpr std::size_t widest = 2048;  // beyond, the queue is quicker

@@ -26,7 +26,7 @@ class word_cache {
   static constexpr std::size_t longest_word = Numbers * 8 - 1;
   static constexpr std::size_t most_ids = Numbers * 2 - 1;
 
-  /// A word, padded with zeros; the last byte is its length.
+  /// A word, padded with zeros; the last byte is its length, with the highest bit set for parts of words.
   using key = std::array<std::uint64_t, Numbers>;
 
   struct entry {
@@ -42,6 +42,12 @@ class word_cache {
     inserted_ = 0;
   }
 
+  /// The key for a part of words, which may have other ids than the same text as a word.
+  [[nodiscard]] static key part_key_of(std::string_view part, std::size_t readable) noexcept {
+    key out = key_of(part, readable);
+    out[Numbers - 1] |= std::uint64_t{1} << 63;
+    return out;
+  }
   /// The key of a word; `readable` bytes, at least the word's own, may be read from its start.
   [[nodiscard]] static key key_of(std::string_view word, std::size_t readable) noexcept {
     char padded[Numbers * 8] = {};

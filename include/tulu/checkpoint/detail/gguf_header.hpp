@@ -28,6 +28,7 @@ inline constexpr std::string_view gguf_magic = "GGUF";
 /// The key of the alignment of the data, and what it is without the key.
 inline constexpr std::string_view gguf_alignment_key = "general.alignment";
 inline constexpr std::size_t gguf_default_alignment = 32;
+inline constexpr std::size_t gguf_largest_alignment = 65536;
 
 namespace detail {
 
@@ -56,8 +57,9 @@ struct gguf_header {
 /// The alignment that the metadata ask for.
 [[nodiscard]] inline std::size_t gguf_alignment(const gguf_metadata& metadata) {
   const auto found = metadata.get<std::uint32_t>(gguf_alignment_key);
-  if (found && !std::has_single_bit(*found))
-    throw metadata.mismatch(gguf_alignment_key, "a power of two", std::to_string(*found));
+  if (found && (!std::has_single_bit(*found) || *found > gguf_largest_alignment))
+    throw metadata.mismatch(gguf_alignment_key, "a power of two up to " + std::to_string(gguf_largest_alignment),
+                            std::to_string(*found));
   return found ? *found : gguf_default_alignment;
 }
 

@@ -2,6 +2,7 @@
 
 #if defined(__aarch64__)
 
+#include <cstdint>
 #include <cstring>
 
 #include <arm_neon.h>
@@ -54,6 +55,20 @@ struct dot_neon64 {
 
   [[nodiscard]] static raw load(const void* from) noexcept { return {read<uint8x16_t>(from)}; }
   [[nodiscard]] static raw set(int bits) noexcept { return {vreinterpretq_u8_s32(vdupq_n_s32(bits))}; }
+  [[nodiscard]] static int32x4_t widen(const std::uint8_t* from) noexcept {
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(four<uint8x8_t>(from)))));
+  }
+  [[nodiscard]] static int32x4_t widen(const std::int8_t* from) noexcept {
+    return vmovl_s16(vget_low_s16(vmovl_s8(four<int8x8_t>(from))));
+  }
+  template <int Bits>
+  [[nodiscard]] static int32x4_t shift_right(int32x4_t a) noexcept {
+    return vshrq_n_s32(a, Bits);
+  }
+  template <int Bits>
+  [[nodiscard]] static int32x4_t shift_left(int32x4_t a) noexcept {
+    return vshlq_n_s32(a, Bits);
+  }
   [[nodiscard]] static float32x4_t to_float(int32x4_t a) noexcept { return vcvtq_f32_s32(a); }
 
   [[nodiscard]] static float32x4_t dot_bf16(float32x4_t sum, uint16x8_t a, uint16x8_t b) noexcept {
@@ -79,6 +94,14 @@ struct dot_neon64 {
 
   [[nodiscard]] static uint8x16_t low_nibbles(uint8x16_t a) noexcept { return vandq_u8(a, vdupq_n_u8(0x0f)); }
   [[nodiscard]] static uint8x16_t high_nibbles(uint8x16_t a) noexcept { return vshrq_n_u8(a, 4); }
+
+ private:
+  template <class Register>
+  [[nodiscard]] static Register four(const void* from) noexcept {
+    Register value{};
+    std::memcpy(&value, from, 4);
+    return value;
+  }
 };
 
 }  // namespace tulu::simd::arm

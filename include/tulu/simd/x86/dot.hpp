@@ -2,6 +2,9 @@
 
 #if defined(__SSE4_2__)
 
+#include <cstdint>
+#include <cstring>
+
 #include <immintrin.h>
 
 // dot_bf16, dot_u8s8 and the nibbles as portable.hpp has them, one struct per backend.
@@ -15,6 +18,16 @@ struct dot_sse4_2 {
     return _mm_loadu_si128(static_cast<const __m128i*>(from));
   }
   [[nodiscard]] static __m128i set(int bits) noexcept { return _mm_set1_epi32(bits); }
+  [[nodiscard]] static __m128i widen(const std::uint8_t* from) noexcept { return _mm_cvtepu8_epi32(four(from)); }
+  [[nodiscard]] static __m128i widen(const std::int8_t* from) noexcept { return _mm_cvtepi8_epi32(four(from)); }
+  template <int Bits>
+  [[nodiscard]] static __m128i shift_right(__m128i a) noexcept {
+    return _mm_srli_epi32(a, Bits);
+  }
+  template <int Bits>
+  [[nodiscard]] static __m128i shift_left(__m128i a) noexcept {
+    return _mm_slli_epi32(a, Bits);
+  }
   [[nodiscard]] static __m128 to_float(__m128i a) noexcept { return _mm_cvtepi32_ps(a); }
 
   [[nodiscard]] static __m128 dot_bf16(__m128 sum, __m128i a, __m128i b) noexcept {
@@ -35,6 +48,13 @@ struct dot_sse4_2 {
 
   [[nodiscard]] static __m128i low_nibbles(__m128i a) noexcept { return _mm_and_si128(a, _mm_set1_epi8(0x0f)); }
   [[nodiscard]] static __m128i high_nibbles(__m128i a) noexcept { return low_nibbles(_mm_srli_epi16(a, 4)); }
+
+ private:
+  [[nodiscard]] static __m128i four(const void* from) noexcept {
+    int bits = 0;
+    std::memcpy(&bits, from, sizeof(bits));
+    return _mm_cvtsi32_si128(bits);
+  }
 };
 
 #if defined(__AVX2__) && defined(__FMA__)
@@ -44,6 +64,16 @@ struct dot_avx2 {
     return _mm256_loadu_si256(static_cast<const __m256i*>(from));
   }
   [[nodiscard]] static __m256i set(int bits) noexcept { return _mm256_set1_epi32(bits); }
+  [[nodiscard]] static __m256i widen(const std::uint8_t* from) noexcept { return _mm256_cvtepu8_epi32(eight(from)); }
+  [[nodiscard]] static __m256i widen(const std::int8_t* from) noexcept { return _mm256_cvtepi8_epi32(eight(from)); }
+  template <int Bits>
+  [[nodiscard]] static __m256i shift_right(__m256i a) noexcept {
+    return _mm256_srli_epi32(a, Bits);
+  }
+  template <int Bits>
+  [[nodiscard]] static __m256i shift_left(__m256i a) noexcept {
+    return _mm256_slli_epi32(a, Bits);
+  }
   [[nodiscard]] static __m256 to_float(__m256i a) noexcept { return _mm256_cvtepi32_ps(a); }
 
   [[nodiscard]] static __m256 dot_bf16(__m256 sum, __m256i a, __m256i b) noexcept {
@@ -63,6 +93,11 @@ struct dot_avx2 {
 
   [[nodiscard]] static __m256i low_nibbles(__m256i a) noexcept { return _mm256_and_si256(a, _mm256_set1_epi8(0x0f)); }
   [[nodiscard]] static __m256i high_nibbles(__m256i a) noexcept { return low_nibbles(_mm256_srli_epi16(a, 4)); }
+
+ private:
+  [[nodiscard]] static __m128i eight(const void* from) noexcept {
+    return _mm_loadl_epi64(static_cast<const __m128i*>(from));
+  }
 };
 
 #endif
@@ -72,6 +107,20 @@ struct dot_avx2 {
 struct dot_avx512 {
   [[nodiscard]] static __m512i load(const void* from) noexcept { return _mm512_loadu_si512(from); }
   [[nodiscard]] static __m512i set(int bits) noexcept { return _mm512_set1_epi32(bits); }
+  [[nodiscard]] static __m512i widen(const std::uint8_t* from) noexcept {
+    return _mm512_maskz_cvtepu8_epi32(0xffff, dot_sse4_2::load(from));
+  }
+  [[nodiscard]] static __m512i widen(const std::int8_t* from) noexcept {
+    return _mm512_maskz_cvtepi8_epi32(0xffff, dot_sse4_2::load(from));
+  }
+  template <int Bits>
+  [[nodiscard]] static __m512i shift_right(__m512i a) noexcept {
+    return _mm512_maskz_srli_epi32(0xffff, a, Bits);
+  }
+  template <int Bits>
+  [[nodiscard]] static __m512i shift_left(__m512i a) noexcept {
+    return _mm512_maskz_slli_epi32(0xffff, a, Bits);
+  }
   [[nodiscard]] static __m512 to_float(__m512i a) noexcept { return _mm512_maskz_cvtepi32_ps(0xffff, a); }
 
   [[nodiscard]] static __m512 dot_bf16(__m512 sum, __m512i a, __m512i b) noexcept {

@@ -1,0 +1,17 @@
+#include <doctest/doctest.h>
+
+#include "../support/block_goldens.hpp"
+#include <tulu/scalar/block_scalar.hpp>
+#include <tulu/scalar/q4_1.hpp>
+
+static_assert(tulu::block_scalar<tulu::q4_1>);
+
+TEST_CASE("q4_1: decodes and encodes as ggml") {
+  const tulu::test::block_goldens goldens{tulu::dtype::q4_1};
+  tulu::test::check_decode<tulu::q4_1>(goldens);
+  tulu::test::check_encode<tulu::q4_1>(goldens);
+}
+
+TEST_CASE("q4_1: NaN and infinite weights") {
+  tulu::test::check_no_numbers<tulu::q4_1>();
+}
