@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   std::vector<std::string_view> types{"auto"};
   types.insert(types.end(), cli::diff_types.begin(), cli::diff_types.end());
+  types.insert(types.end(), cli::quantised_types.begin(), cli::quantised_types.end());
   cli::add_output_options(app, given, types);
   if (const auto code = cli::parse(app, argc, argv)) return *code;
   return cli::guarded([&] { convert(given); }, cli::can_be_continued);

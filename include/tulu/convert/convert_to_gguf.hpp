@@ -19,16 +19,11 @@
 #include <tulu/convert/memory_tensor.hpp>
 #include <tulu/convert/model_source.hpp>
 #include <tulu/convert/options.hpp>
+#include <tulu/model/quantised_type.hpp>
 
 namespace tulu {
 
 namespace convert::detail {
-
-/// The type of a tensor in GGUF: vectors are F32, matrices what is asked for, else as they are stored.
-[[nodiscard]] inline dtype gguf_type_for(const checkpoint::stored_tensor& tensor, std::optional<dtype> type) {
-  if (tensor.extents().rank() < 2) return dtype::f32;
-  return type.value_or(tensor.type());
-}
 
 /// `tensor` under GGUF's name and with its rows in GGUF's order.
 [[nodiscard]] inline checkpoint::stored_tensor to_gguf(const checkpoint::stored_tensor& tensor,
@@ -74,15 +69,30 @@ namespace convert::detail {
   return kept;
 }
 
-/// The tensors of a GGUF file from those of a model: named, ordered, converted.
+/// The type of a tensor in GGUF: vectors are F32, matrices what is asked for (see choose_quantised_type), else as they
+/// are stored.
+[[nodiscard]] inline quantised_type gguf_type_for(const checkpoint::stored_tensor& tensor, std::optional<dtype> type,
+                                                  const llama_config& config) {
+  if (tensor.extents().rank() < 2) return {};
+  return type ? choose_quantised_type(*type, tensor.name(), tensor.extents(), config)
+              : quantised_type{tensor.type(), false};
+}
+
+/// The tensors of a GGUF file from those of a model: named, ordered, converted. `fallbacks` counts the matrices whose
+/// rows do not fit the type that is asked for.
 [[nodiscard]] inline std::vector<checkpoint::stored_tensor> gguf_tensors(
-    const std::vector<checkpoint::stored_tensor>& tensors, const llama_config& config, const convert_options& options) {
+    const std::vector<checkpoint::stored_tensor>& tensors, const llama_config& config, const convert_options& options,
+    fallback_count& fallbacks) {
   std::vector<checkpoint::stored_tensor> out;
   if (auto factors = checkpoint::gguf_rope_factors(config); !factors.empty())
     out.push_back(
         memory_tensor(std::string{checkpoint::rope_factors_name}, std::move(factors), tensors.front().source()));
-  for (const checkpoint::stored_tensor& tensor : tensors)
-    out.push_back(to_gguf(converted(tensor, gguf_type_for(tensor, options.type), *options.kernels), config));
+  for (const checkpoint::stored_tensor& tensor : tensors) {
+    const quantised_type choice = gguf_type_for(tensor, options.type, config);
+    fallbacks.add(choice, tensor.extents());
+    // The rows come into their order before they are converted: a block is a part of one row.
+    out.push_back(converted(to_gguf(tensor, config), choice.type, *options.kernels));
+  }
   return out;
 }
 
@@ -99,11 +109,12 @@ inline convert_result convert_to_gguf(const std::filesystem::path& from, const s
   return io::with_path_errors([&] {
     const convert::model_source source = convert::open_model_source(from);
     convert::refuse_input_as_output(source, to);
-    convert::gguf_job job{to,
-                          convert::detail::gguf_tensors(convert::model_tensors(source), source.config, options),
-                          {},
-                          convert::identify(source, "gguf", options)};
-    job.metadata = convert::detail::gguf_metadata_of(source, convert::detail::most_common_type(job.tensors));
+    fallback_count fallbacks;
+    auto tensors = convert::detail::gguf_tensors(convert::model_tensors(source), source.config, options, fallbacks);
+    convert::gguf_job job{to, std::move(tensors), {}, convert::identify(source, "gguf", options)};
+    if (const auto line = fallbacks.line()) job.warnings.push_back(*line);
+    job.metadata = convert::detail::gguf_metadata_of(
+        source, options.type.value_or(convert::detail::most_common_type(job.tensors)));
     return convert::write_gguf(job, options);
   });
 }
