@@ -40,6 +40,10 @@ int main(int argc, char** argv) {
   types.insert(types.end(), cli::diff_types.begin(), cli::diff_types.end());
   types.insert(types.end(), cli::quantised_types.begin(), cli::quantised_types.end());
   cli::add_output_options(app, given, types);
+  app.final_callback([&] {
+    if (!given.is_gguf() && tulu::block_dtype(given.type))
+      throw CLI::ValidationError("--dtype", given.type + " needs --format gguf");
+  });
   if (const auto code = cli::parse(app, argc, argv)) return *code;
   return cli::guarded([&] { convert(given); }, cli::can_be_continued);
 }

@@ -11,6 +11,7 @@
 
 #include "cli.hpp"
 #include "progress_bar.hpp"
+#include <tulu/convert/gguf_output.hpp>
 #include <tulu/diff/execute.hpp>
 #include <tulu/diff/make_diff.hpp>
 #include <tulu/diff/recover.hpp>
@@ -139,7 +140,9 @@ void run_diff(const diff_arguments& arguments, const tulu::diff_options& options
 }
 
 inline void run_verify(const diff_arguments& arguments, const tulu::diff_options& options, progress_bar& bar) {
-  const tulu::diff::manifest content = tulu::verify(arguments.out, options);
+  const bool is_file = std::filesystem::is_regular_file(arguments.out);
+  const tulu::diff::manifest content =
+      is_file ? tulu::convert::verify_gguf(arguments.out, options) : tulu::verify(arguments.out, options);
   bar.clear();
   std::cout << arguments.out << ": verified, " << content.files.size() << " files, tensor digest "
             << content.tensor_digest << '\n';

@@ -98,6 +98,22 @@ namespace convert::detail {
 
 }  // namespace convert::detail
 
+namespace convert {
+
+/// Everything that is decided before the first byte of a GGUF file is written, but for its identity.
+[[nodiscard]] inline gguf_job prepare_gguf(const model_source& source, const std::filesystem::path& to,
+                                           const convert_options& options) {
+  refuse_input_as_output(source, to);
+  fallback_count fallbacks;
+  gguf_job job{to, detail::gguf_tensors(model_tensors(source), source.config, options, fallbacks), {}, {}};
+  const dtype type = options.type.value_or(detail::most_common_type(job.tensors));
+  job.metadata = detail::gguf_metadata_of(source, type);
+  if (const auto line = fallbacks.line()) job.warnings.push_back(*line);
+  return job;
+}
+
+}  // namespace convert
+
 /// Writes the model at `from` (Hugging Face's or Meta's layout, or GGUF) as the GGUF file `to`, with its vocabulary,
 /// in the order of its tensors. Memory does not grow with the model.
 ///
@@ -108,13 +124,8 @@ inline convert_result convert_to_gguf(const std::filesystem::path& from, const s
                                       const convert_options& options = {}) {
   return io::with_path_errors([&] {
     const convert::model_source source = convert::open_model_source(from);
-    convert::refuse_input_as_output(source, to);
-    fallback_count fallbacks;
-    auto tensors = convert::detail::gguf_tensors(convert::model_tensors(source), source.config, options, fallbacks);
-    convert::gguf_job job{to, std::move(tensors), {}, convert::identify(source, "gguf", options)};
-    if (const auto line = fallbacks.line()) job.warnings.push_back(*line);
-    job.metadata = convert::detail::gguf_metadata_of(
-        source, options.type.value_or(convert::detail::most_common_type(job.tensors)));
+    convert::gguf_job job = convert::prepare_gguf(source, to, options);
+    job.identity = convert::identify(source, "gguf", options);
     return convert::write_gguf(job, options);
   });
 }

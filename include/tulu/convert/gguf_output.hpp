@@ -184,4 +184,23 @@ inline convert_result write_gguf(const gguf_job& job, const convert_options& opt
   return {job.tensors.size(), plan.file_bytes, 1, 0, false, content.tensor_digest};
 }
 
+/// Reads a GGUF file that write_gguf made again and compares it with its manifest, which it returns. Throws when there
+/// is no manifest and when the file has changed.
+[[nodiscard]] inline diff::manifest verify_gguf(const std::filesystem::path& path, const convert_options& options) {
+  auto content = diff::load_manifest_file(gguf_manifest_path(path));
+  const std::string name = path.filename().string();
+  if (!content || !content->files.contains(name))
+    throw mismatch_error(path.string(), "", "an output with " + gguf_manifest_path(path).filename().string(), "none");
+  const std::size_t total = io::file{path}.size();
+  std::size_t done = 0;
+  const diff::hash_watch watch{options.stop, [&](std::size_t bytes) {
+                                 done += bytes;
+                                 if (options.on_progress) options.on_progress(done, total);
+                               }};
+  const std::string found = diff::hash_file(path, options.hashing, watch);
+  if (const std::string& expected = content->files.at(name).sha256; found != expected)
+    throw mismatch_error(path.string(), "", "SHA-256 " + expected, found);
+  return *std::move(content);
+}
+
 }  // namespace tulu::convert
