@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <tulu/checkpoint/gguf_writer.hpp>
@@ -53,7 +54,12 @@ class output_lock {
       : path_{target.parent_path() / ("." + target.filename().string() + ".lock")},
         fd_{::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)} {
     if (!fd_.valid()) throw io::system_error(path_, "create");
-    if (::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    const bool is_taken = ::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    struct stat opened {};
+    struct stat named {};  // another run may have ended, and removed the file, since it was opened
+    const bool is_current =
+        ::fstat(fd_.get(), &opened) == 0 && ::stat(path_.c_str(), &named) == 0 && opened.st_ino == named.st_ino;
+    if (is_taken || !is_current)
       throw mismatch_error(target.string(), "", "to be the only run on this output", "another one at work");
   }
   output_lock(const output_lock&) = delete;
