@@ -7,6 +7,8 @@ PYTHON llama_cpp_oracle.py logits F.gguf OUT ID...           float32 logits of e
 import ctypes
 import sys
 
+sys.path.pop(0)  # this folder, whose modules have the names of libraries
+
 import llama_cpp
 
 
