@@ -108,7 +108,7 @@ struct chat_model {
   if (context > config.longest_sequence())
     std::cerr << "warning: --context is " << context << ", but the model was made for " << config.longest_sequence()
               << " tokens\n";
-  auto model = tulu::load_model(given.model, options);
+  auto model = tulu::load_model(weights, config, options);
   bar.clear();
   print_warnings(model->weights().warnings);
   return {std::move(model), std::move(tokens), format.format};

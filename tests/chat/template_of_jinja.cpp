@@ -21,18 +21,18 @@ std::string jinja_of(const std::string& name) {
 }  // namespace
 
 TEST_CASE("template_of_jinja: the templates of published models give the texts that transformers makes of them") {
-  for (const auto& [file, name] : std::vector<std::pair<std::string, std::string>>{{"tulu2", "tulu"},
-                                                                                   {"tulu3", "tulu3"},
-                                                                                   {"llama3", "llama3"},
-                                                                                   {"llama31", "llama3"},
-                                                                                   {"chatml", "chatml"},
-                                                                                   {"smollm2", "chatml"},
-                                                                                   {"zephyr", "zephyr"}}) {
-    CAPTURE(file);
-    const auto format = template_of_jinja(jinja_of(file));
+  for (const auto& each : std::vector<std::pair<std::string, std::string>>{{"tulu2", "tulu"},
+                                                                           {"tulu3", "tulu3"},
+                                                                           {"llama3", "llama3"},
+                                                                           {"llama31", "llama3"},
+                                                                           {"chatml", "chatml"},
+                                                                           {"smollm2", "chatml"},
+                                                                           {"zephyr", "zephyr"}}) {
+    CAPTURE(each.first);
+    const auto format = template_of_jinja(jinja_of(each.first));
     REQUIRE(format.has_value());
-    CHECK(format->name() == name);
-    for (const tulu::test::chat_golden& golden : tulu::test::chat_goldens(file)) {
+    CHECK(format->name() == each.second);
+    for (const tulu::test::chat_golden& golden : tulu::test::chat_goldens(each.first)) {
       const std::string text = joined_text(format->render(golden.messages, golden.add_generation_prompt));
       // The tokens of EOS differ between the models; the originals were asked with `</s>`.
       CHECK(text == golden.text);

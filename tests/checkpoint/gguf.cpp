@@ -112,8 +112,8 @@ TEST_CASE("gguf: tensors of every type, whose bytes count up") {
 }
 
 TEST_CASE("gguf: what llama.cpp's converter writes has the names and values of the model it was made from") {
-  for (const auto& [file, model] :
-       {std::pair{"bias.gguf", "bias"}, std::pair{"linear-00001-of-00003.gguf", "linear"}}) {
+  for (const auto& each : {std::pair{"bias.gguf", "bias"}, std::pair{"linear-00001-of-00003.gguf", "linear"}}) {
+    const char *const file = each.first, *const model = each.second;
     CAPTURE(file);
     const auto converted = checkpoint::open(golden(file));
     const auto original = checkpoint::open(fs::path{TULU_TEST_DATA} / "model" / model);

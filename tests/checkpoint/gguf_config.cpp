@@ -65,8 +65,8 @@ struct required_keys {
 }  // namespace
 
 TEST_CASE("gguf_config: the model that a converter made is the one it was made from") {
-  for (const auto& [file, model] :
-       {std::pair{"bias.gguf", "bias"}, std::pair{"linear-00002-of-00003.gguf", "linear"}}) {
+  for (const auto& each : {std::pair{"bias.gguf", "bias"}, std::pair{"linear-00002-of-00003.gguf", "linear"}}) {
+    const char *const file = each.first, *const model = each.second;
     CAPTURE(file);
     const auto found = load_llama_config(fs::path{TULU_TEST_DATA} / "gguf" / file);
     const auto wanted = load_llama_config(fs::path{TULU_TEST_DATA} / "model" / model);

@@ -19,8 +19,10 @@ using tulu::rope_scaling_type;
 using tulu::test::message_of;
 
 TEST_CASE("gguf_llama_keys: the keys and values of llama.cpp's converter, in its order") {
-  for (const auto& [file, model, type] :
+  for (const auto& each :
        {std::tuple{"bias.gguf", "bias", dtype::f32}, std::tuple{"linear-00001-of-00003.gguf", "linear", dtype::f16}}) {
+    const auto [file, model_name, type] = each;
+    const std::string model = model_name;
     CAPTURE(model);
     const auto golden = checkpoint::read_gguf_metadata(fs::path{TULU_TEST_DATA} / "gguf" / file);
     const auto config = tulu::load_llama_config(fs::path{TULU_TEST_DATA} / "model" / model);

@@ -22,7 +22,8 @@ TEST_CASE("gguf_names: every tensor of a LLaMA model, both ways") {
       {"blk.79.ffn_up.bias", "model.layers.79.mlp.up_proj.bias"},
       {"blk.79.ffn_down.weight", "model.layers.79.mlp.down_proj.weight"},
   };
-  for (const auto& [gguf, transformers] : pairs) {
+  for (const auto& pair : pairs) {
+    const char *const gguf = pair[0], *const transformers = pair[1];
     CAPTURE(gguf);
     CHECK(name_from_gguf(gguf) == transformers);
     CHECK(name_to_gguf(transformers) == gguf);

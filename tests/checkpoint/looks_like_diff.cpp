@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include "../support/gguf_builder.hpp"
 #include "../support/model_folder.hpp"
 #include <tulu/checkpoint/looks_like_diff.hpp>
 #include <tulu/checkpoint/open.hpp>
@@ -72,4 +73,17 @@ TEST_CASE("refuse_diff: says what to do") {
         path.string() + ": this is a weight diff: recover it first (all its 2 RMSNorm weights are near zero)");
   tulu::test::write_safetensors(path, with_norms(1, 1, dtype::f32));
   CHECK(message_of([&] { checkpoint::refuse_diff(checkpoint::open(path)); }).empty());
+}
+
+TEST_CASE("looks_like_diff: GGUF files, by their marker or their norms") {
+  const auto verdict_of = [](const tulu::test::gguf_builder& file) {
+    const temp_dir dir;
+    tulu::test::write_file(dir.path() / "m.gguf", file.bytes());
+    return checkpoint::looks_like_diff(checkpoint::open(dir.path() / "m.gguf"));
+  };
+  CHECK_FALSE(verdict_of(tulu::test::small_gguf()).has_value());
+  CHECK(verdict_of(tulu::test::small_gguf().entry("tulu_diff", "1")) == "its files have the marker tulu_diff");
+  // The builder's bytes 0 to 3 as float32 are near zero.
+  CHECK(verdict_of(tulu::test::small_gguf().tensor("output_norm.weight", {1}, 0, 4)) ==
+        "its one RMSNorm weight is near zero");
 }

@@ -112,13 +112,13 @@ TEST_CASE("load_gguf_tokenizer: a byte-level vocabulary has the ids of its token
                                                                {"bytes_dropped", "smollm"}};
   std::size_t checked = 0;
   for (const json& variant : goldens["variants"]) {
-    for (const auto& [variant_name, pre] : names) {
-      if (variant["name"] != variant_name) continue;
-      CAPTURE(pre);
+    for (const auto& each : names) {
+      if (variant["name"] != each.first) continue;
+      CAPTURE(each.second);
       json root = goldens["bases"][variant["base"].get_ref<const std::string&>()];
       for (const auto& [key, value] : variant["set"].items())
         (key.starts_with("model.") ? root["model"][key.substr(6)] : root[key]) = value;
-      const auto tokens = made_of(keys_of(tulu::io::parse_json(root.dump(), "root"), pre));
+      const auto tokens = made_of(keys_of(tulu::io::parse_json(root.dump(), "root"), each.second));
       CHECK(tokens.mode() == tokenizer_mode::hf_fast);
       for (std::size_t i = 0; i < goldens["texts"].size(); ++i) {
         const auto& text = goldens["texts"][i].get_ref<const std::string&>();

@@ -50,7 +50,7 @@ struct product {
   [[nodiscard]] std::size_t x_stride() const { return columns + 1; }
 
   void run(std::size_t first, std::size_t count, std::vector<float>& y, std::size_t y_stride, bool add) {
-    table.multiply_many[model_table::at(kind)](weights.data() + first * columns * tulu::size_of(kind), count, columns,
+    table.multiply_many[model_table::at(kind)](weights.data() + tulu::bytes_of(kind, first * columns), count, columns,
                                                tiles.floats(), tokens, y.data() + first, y_stride, add,
                                                scratch.floats());
   }
@@ -84,9 +84,34 @@ TEST_CASE("packed tokens lie column by column, absent ones as zero") {
   }
 }
 
-TEST_CASE("products with many tokens are within the bound of a float32 sum for every size, type and backend") {
-  // |error| ≤ (columns + 1) u Σ |w x|, and u of the result when it is added to what was there.
+namespace {
+
+/// |error| ≤ (columns + 1) u Σ |w x|, and u of the result when it is added to what was there: the largest part of that
+/// bound for products of `rows` × `columns` weights with `tokens` tokens.
+void check_product(const model_table& table, dtype type, std::size_t rows, std::size_t columns, std::size_t tokens,
+                   bool add, worst_ratio& worst) {
   constexpr float before = 3.25F;
+  product data{table, type, rows, columns, tokens, static_cast<unsigned>(rows + columns + tokens)};
+  const std::size_t y_stride = rows + 3;
+  std::vector<float> y(tokens * y_stride, before);
+  data.run(0, rows, y, y_stride, add);
+  for (std::size_t t = 0; t < tokens; t += t < 3 || t + 4 > tokens ? 1 : 5)
+    for (std::size_t r = 0; r < y_stride; ++r) {
+      double sum = add || r >= rows ? static_cast<double>(before) : 0, magnitude = 0;
+      for (std::size_t k = 0; r < rows && k < columns; ++k) {
+        const double term = data.weights[r * columns + k] * data.x[t * data.x_stride() + k];
+        sum += term;
+        magnitude += std::abs(term);
+      }
+      const double terms = static_cast<double>(columns) + 1;
+      worst.see(static_cast<double>(y[t * y_stride + r]), sum,
+                unit * (terms * magnitude + (add ? std::abs(sum) : 0)) * 1.0001);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("products with many tokens are within the bound of a float32 sum for every size, type and backend") {
   for (const model_table* table : tulu::test::usable_models())
     for (const dtype type : tulu::test::weight_types) {
       worst_ratio worst;
@@ -95,25 +120,21 @@ TEST_CASE("products with many tokens are within the bound of a float32 sum for e
         for (const std::size_t columns : {std::size_t{1}, std::size_t{15}, std::size_t{33}, block_columns - 1,
                                           block_columns, block_columns + 1, 2 * block_columns + 5})
           for (const std::size_t tokens : {std::size_t{1}, std::size_t{9}, width - 1, width + 1, 2 * width + 3})
-            for (const bool add : {false, true}) {
-              if (tokens == 0) continue;
-              product data{*table, type, rows, columns, tokens, static_cast<unsigned>(rows + columns + tokens)};
-              const std::size_t y_stride = rows + 3;
-              std::vector<float> y(tokens * y_stride, before);
-              data.run(0, rows, y, y_stride, add);
-              for (std::size_t t = 0; t < tokens; t += t < 3 || t + 4 > tokens ? 1 : 5)
-                for (std::size_t r = 0; r < y_stride; ++r) {
-                  double sum = add || r >= rows ? static_cast<double>(before) : 0, magnitude = 0;
-                  for (std::size_t k = 0; r < rows && k < columns; ++k) {
-                    const double term = data.weights[r * columns + k] * data.x[t * data.x_stride() + k];
-                    sum += term;
-                    magnitude += std::abs(term);
-                  }
-                  const double terms = static_cast<double>(columns) + 1;
-                  worst.see(static_cast<double>(y[t * y_stride + r]), sum,
-                            unit * (terms * magnitude + (add ? std::abs(sum) : 0)) * 1.0001);
-                }
-            }
+            for (const bool add : {false, true})
+              if (tokens != 0) check_product(*table, type, rows, columns, tokens, add, worst);
+      INFO(std::string{table->backend}, " ", tulu::name(type));
+      CHECK(worst.value() <= 1);
+    }
+}
+
+TEST_CASE("products of blocks with many tokens are within the bound of a float32 sum of the decoded weights") {
+  for (const model_table* table : tulu::test::usable_models())
+    for (const dtype type : tulu::test::block_types) {
+      worst_ratio worst;
+      for (const std::size_t columns : tulu::test::block_row_lengths(type)) {
+        check_product(*table, type, 5, columns, table->tile_tokens + 1, false, worst);
+        check_product(*table, type, block_rows, columns, 9, true, worst);
+      }
       INFO(std::string{table->backend}, " ", tulu::name(type));
       CHECK(worst.value() <= 1);
     }

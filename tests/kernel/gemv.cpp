@@ -39,7 +39,7 @@ struct product {
 
   /// Rows [first, first + count) for the first `tokens` tokens.
   void run(const model_table& table, std::size_t first, std::size_t count, std::size_t tokens, float* y, bool add) {
-    table.multiply_few[model_table::at(kind)](weights.data() + first * columns * tulu::size_of(kind), count, columns,
+    table.multiply_few[model_table::at(kind)](weights.data() + tulu::bytes_of(kind, first * columns), count, columns,
                                               x.floats(), x_stride(), tokens, y + first, y_stride(), add);
   }
 
@@ -130,6 +130,48 @@ TEST_CASE("a product has the same bits however many tokens and rows are multipli
             data.run(*table, 0, split, tokens, y.data(), false);
             data.run(*table, split, data.rows - split, tokens, y.data(), false);
             same = same && std::memcmp(y.data(), one.data(), tokens * data.y_stride() * sizeof(float)) == 0;
+          }
+        CHECK(same);
+      }
+}
+
+TEST_CASE("products of blocks with few tokens are within the bound of a float32 sum of the decoded weights") {
+  for (const model_table* table : tulu::test::usable_models())
+    for (const dtype type : tulu::test::block_types) {
+      worst_ratio worst;
+      for (const std::size_t columns : tulu::test::block_row_lengths(type))
+        for (const std::size_t rows : {0U, 1U, 2U, 5U, 9U}) {
+          product data{type, rows, columns, 1 + rows % 3, static_cast<unsigned>(100 * rows + columns)};
+          for (std::size_t tokens = 0; tokens <= few_tokens; ++tokens)
+            for (const bool add : {false, true}) {
+              const std::vector<float> before(few_tokens * data.y_stride(), untouched / 1000);
+              std::vector<float> y = before;
+              data.run(*table, 0, rows, tokens, y.data(), add);
+              compare(data, before, y, tokens, add, worst);
+            }
+        }
+      INFO(std::string{table->backend}, " ", tulu::name(type));
+      CHECK(worst.value() <= 1);
+    }
+}
+
+TEST_CASE("a product of blocks has the same bits however many tokens and rows are multiplied with it") {
+  for (const model_table* table : tulu::test::usable_models())
+    for (const dtype type : tulu::test::block_types)
+      for (const std::size_t columns : tulu::test::block_row_lengths(type)) {
+        INFO(std::string{table->backend}, " ", tulu::name(type), " columns ", columns);
+        product data{type, 7, columns, 2, static_cast<unsigned>(columns)};
+        std::vector<float> one(few_tokens * data.y_stride(), untouched);
+        data.run(*table, 0, data.rows, few_tokens, one.data(), false);
+        bool same = true;
+        for (std::size_t tokens = 1; tokens < few_tokens; ++tokens)
+          for (const std::size_t split : {0U, 1U, 4U, 6U}) {
+            std::vector<float> y(few_tokens * data.y_stride(), untouched);
+            data.run(*table, 0, split, tokens, y.data(), false);
+            data.run(*table, split, data.rows - split, tokens, y.data(), false);
+            for (std::size_t t = 0; t < tokens; ++t)
+              same = same && std::memcmp(y.data() + t * data.y_stride(), one.data() + t * data.y_stride(),
+                                         data.rows * sizeof(float)) == 0;
           }
         CHECK(same);
       }

@@ -91,7 +91,8 @@ TEST_CASE("the logits of every golden model are those of transformers, with ever
 }
 
 TEST_CASE("the logits of a model that llama.cpp's converter made GGUF of are those of transformers") {
-  for (const auto& [name, file] : {std::pair{"bias", "bias.gguf"}, std::pair{"linear", "linear-00001-of-00003.gguf"}}) {
+  for (const auto& each : {std::pair{"bias", "bias.gguf"}, std::pair{"linear", "linear-00001-of-00003.gguf"}}) {
+    const char *const name = each.first, *const file = each.second;
     INFO(name);
     const fs::path data{TULU_TEST_DATA};
     const auto weights = load(data / "gguf" / file);

@@ -2,6 +2,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include <doctest/doctest.h>
 
@@ -61,12 +62,39 @@ TEST_CASE("weights of another type than the model's are refused, wherever they a
     change(*weights);
     return message_of([&] { (void)tulu::llama<float>{weights}; });
   };
-  const std::string wanted = "small/config.json: expected weights in F32, found BF16";
+  const auto wanted = [](const std::string& tensor) {
+    return "small/config.json: " + tensor + ": expected weights in F32, found BF16";
+  };
   CHECK(refused([](tulu::llama_weights&) {}).empty());
-  CHECK(refused([](tulu::llama_weights& weights) { weights.embed_tokens.type = dtype::bf16; }) == wanted);
-  CHECK(refused([](tulu::llama_weights& weights) { weights.lm_head.type = dtype::bf16; }) == wanted);
-  for (const auto matrix :
-       {&tulu::llama_layer::q_proj, &tulu::llama_layer::k_proj, &tulu::llama_layer::v_proj, &tulu::llama_layer::o_proj,
-        &tulu::llama_layer::gate_proj, &tulu::llama_layer::up_proj, &tulu::llama_layer::down_proj})
-    CHECK(refused([&](tulu::llama_weights& weights) { (weights.layers[1].*matrix).type = dtype::bf16; }) == wanted);
+  CHECK(refused([](tulu::llama_weights& weights) { weights.embed_tokens.type = dtype::bf16; }) ==
+        wanted("model.embed_tokens.weight"));
+  CHECK(refused([](tulu::llama_weights& weights) { weights.lm_head.type = dtype::bf16; }) == wanted("lm_head.weight"));
+  const std::pair<const char*, tulu::kernel::weight_matrix tulu::llama_layer::*> matrices[] = {
+      {"self_attn.q_proj", &tulu::llama_layer::q_proj}, {"self_attn.k_proj", &tulu::llama_layer::k_proj},
+      {"self_attn.v_proj", &tulu::llama_layer::v_proj}, {"self_attn.o_proj", &tulu::llama_layer::o_proj},
+      {"mlp.gate_proj", &tulu::llama_layer::gate_proj}, {"mlp.up_proj", &tulu::llama_layer::up_proj},
+      {"mlp.down_proj", &tulu::llama_layer::down_proj}};
+  for (const auto& [name, matrix] : matrices) {
+    const auto member = matrix;
+    CHECK(refused([&](tulu::llama_weights& weights) { (weights.layers[1].*member).type = dtype::bf16; }) ==
+          wanted("model.layers.1." + std::string{name} + ".weight"));
+  }
+}
+
+TEST_CASE("a model of a block type takes the mix of that type and no other") {
+  tulu::llama_config config = small_config();
+  config.hidden_size = config.intermediate_size = 64;
+  config.head_dim = 32;
+  const auto weights = tulu::test::random_weights(config, dtype::q8_0, 1);
+  CHECK(std::string{tulu::llama<tulu::q8_0, tulu::simd::portable>{weights}.backend()} == "portable");
+  const auto failure = tulu::test::message_of([&] { (void)tulu::llama<tulu::q4_0, tulu::simd::portable>{weights}; });
+  CHECK(failure == "small/config.json: model.embed_tokens.weight: expected weights in Q4_0, found Q8_0");
+  // q4_k's rows of 64: five bits, eight in the outputs and in the values of the last layers.
+  const auto mix = tulu::test::random_weights(config, dtype::q5_0, 1);
+  const auto head = tulu::test::random_weights(config, dtype::q8_0, 2);
+  mix->lm_head = head->lm_head;
+  mix->layers[1].v_proj = head->layers[1].v_proj;
+  mix->layers[1].down_proj = head->layers[1].down_proj;
+  const tulu::llama<tulu::q4_k, tulu::simd::portable> model{mix};
+  CHECK(model.vocab_size() == 20);
 }

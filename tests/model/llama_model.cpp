@@ -375,3 +375,34 @@ TEST_CASE("lm_head may have more rows than there are embeddings, whose ids are t
   kv_cache cache = model->make_cache(4);
   CHECK(message_of([&] { model->step(cache, 38); }) == "prompt: token 0: expected an id below 37, found 38");
 }
+
+TEST_CASE("blocks of weights give the logits of the same weights in float32, with every type and backend") {
+  llama_config config;
+  config.file = "blocks";
+  config.vocab_size = 37;
+  config.hidden_size = config.intermediate_size = 256;
+  config.num_hidden_layers = 1;
+  config.num_attention_heads = 4;
+  config.num_key_value_heads = 2;
+  config.head_dim = 64;
+  unsigned seed = 900;
+  for (const dtype type : tulu::test::block_types) {
+    if (!tulu::can_encode(type)) continue;
+    const auto blocks = random_weights(config, type, ++seed);
+    const auto floats = tulu::test::dequantised(*blocks);
+    const auto tokens = random_tokens(config, 21, seed);
+    const rows wanted = fresh_logits(*make_model(floats), tokens);
+    for (const model_table* table : tulu::test::usable_models()) {
+      INFO(std::string{table->backend}, " ", std::string{tulu::name(type)});
+      const auto model = make_model(blocks, *table, 64, 2);
+      CHECK(distance(fresh_logits(*model, tokens), wanted) < 1e-5);
+
+      // Steps, one token each, have the bits of a pass of few tokens.
+      kv_cache together = model->make_cache(8), stepped = model->make_cache(8);
+      const std::span<const token_id> few{tokens.data(), 8};
+      const std::vector<float> at_once = copy(model->prefill(together, few));
+      for (const token_id token : few.first(7)) model->step(stepped, token);
+      CHECK(same_bits(model->step(stepped, few[7]), at_once));
+    }
+  }
+}

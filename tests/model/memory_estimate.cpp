@@ -46,3 +46,28 @@ TEST_CASE("estimate_memory: contexts that no machine holds") {
   CHECK_THROWS_AS(static_cast<void>(tulu::estimate_memory(model, config, {}, huge / 16, dtype::f16, 0)), tulu::error);
   CHECK_THROWS_AS(static_cast<void>(tulu::estimate_memory(model, config, {}, 10, dtype::f16, huge)), tulu::error);
 }
+
+TEST_CASE("estimate_memory: block types, with rows that fit and rows that do not") {
+  const temp_dir dir;
+  llama_sizes sizes;
+  sizes.hidden = 256;
+  sizes.inner = 96;
+  sizes.heads = sizes.key_value_heads = 4;
+  sizes.head_dim = 10;  // rows of 40: no block type
+  const auto path = tulu::test::write_llama(dir.path() / "model", sizes, 1, dtype::f16);
+  const auto model = tulu::checkpoint::open(path);
+  const auto config = tulu::load_llama_config(path);
+  tulu::executor workers{1};
+  for (const dtype type : {dtype::q8_0, dtype::q4_0, dtype::q4_k, dtype::q6_k}) {
+    const auto estimate = tulu::estimate_memory(model, config, type, 10, dtype::f16, 0);
+    tulu::load_options options;
+    options.weights = type;
+    const auto weights = tulu::load_llama_weights(model, config, options, workers);
+    std::size_t owned = 0, mapped = 0;
+    for (const auto& buffer : weights->buffers) owned += buffer.size();
+    for (const auto& layer : weights->layers) mapped += layer.o_proj.bytes();  // rows of 40 stay float16
+    CHECK(weights->layers[0].o_proj.type == dtype::f16);
+    CHECK(estimate.weights_in_memory == owned);
+    CHECK(estimate.weights_mapped == mapped);
+  }
+}

@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstddef>
-#include <cstring>
 #include <memory>
 #include <random>
 #include <string>
@@ -12,7 +11,7 @@
 #include <tulu/checkpoint/llama_config.hpp>
 #include <tulu/kernel/weight_matrix.hpp>
 #include <tulu/model/llama_weights.hpp>
-#include <tulu/scalar/traits.hpp>
+#include <tulu/tensor/block_codec.hpp>
 #include <tulu/tensor/dtype.hpp>
 #include <tulu/tokenizer/vocabulary.hpp>
 
@@ -119,18 +118,12 @@ class weight_maker {
 
   [[nodiscard]] kernel::weight_matrix matrix(std::size_t rows, std::size_t columns, float deviation) {
     std::normal_distribution<float> normal{0, deviation};
-    const std::size_t size = size_of(type_);
-    weights_->buffers.emplace_back((rows * columns + 1) * size);
-    std::byte* const data = weights_->buffers.back().data() + size;
-    for (std::size_t i = 0; i < rows * columns; ++i) {
-      const float value = normal(generator_);
-      const f16 half = to_f16(value);
-      const bf16 brain = to_bf16(value);
-      const void* const stored = type_ == dtype::f32   ? static_cast<const void*>(&value)
-                                 : type_ == dtype::f16 ? static_cast<const void*>(&half)
-                                                       : static_cast<const void*>(&brain);
-      std::memcpy(data + i * size, stored, size);
-    }
+    const std::size_t unit = traits(type_).bytes;
+    weights_->buffers.emplace_back(unit + bytes_of(type_, rows * columns));
+    std::byte* const data = weights_->buffers.back().data() + unit;
+    std::vector<float> values(rows * columns);
+    for (float& value : values) value = normal(generator_);
+    encode(type_, values.data(), data, values.size());
     return {type_, rows, columns, data};
   }
 
@@ -150,6 +143,29 @@ class weight_maker {
 [[nodiscard]] inline std::shared_ptr<llama_weights> random_weights(const llama_config& config, dtype type,
                                                                    unsigned seed) {
   return weight_maker{config, type, seed}.make();
+}
+
+/// The same weights as float32.
+[[nodiscard]] inline std::shared_ptr<llama_weights> dequantised(const llama_weights& weights) {
+  const auto made = std::make_shared<llama_weights>();
+  made->config = weights.config;
+  const auto dequantise = [&](kernel::weight_matrix& matrix) {
+    made->buffers.emplace_back(matrix.rows * matrix.columns * sizeof(float));
+    std::byte* const data = made->buffers.back().data();
+    decode(matrix.type, matrix.data, reinterpret_cast<float*>(data), matrix.rows * matrix.columns);
+    matrix = {dtype::f32, matrix.rows, matrix.columns, data};
+  };
+  made->embed_tokens = weights.embed_tokens;
+  made->lm_head = weights.lm_head;
+  made->norm = weights.norm;
+  made->layers = weights.layers;
+  dequantise(made->embed_tokens);
+  dequantise(made->lm_head);
+  for (llama_layer& layer : made->layers)
+    for (auto* const matrix : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj, &layer.gate_proj,
+                               &layer.up_proj, &layer.down_proj})
+      dequantise(*matrix);
+  return made;
 }
 
 [[nodiscard]] inline std::vector<token_id> random_tokens(const llama_config& config, std::size_t count, unsigned seed) {

@@ -11,12 +11,19 @@
 #include <tulu/kernel/weight_matrix.hpp>
 #include <tulu/model/llama_weights.hpp>
 #include <tulu/scalar/traits.hpp>
+#include <tulu/tensor/block_codec.hpp>
 #include <tulu/tokenizer/vocabulary.hpp>
 
 namespace tulu::test {
 
 /// Element `index` of an array whose type is known at run time.
 [[nodiscard]] inline double element(const std::byte* data, dtype type, std::size_t index) {
+  if (is_block_type(type)) {
+    const std::size_t block = block_of(type);
+    std::vector<float> weights(block);
+    decode(type, data + index / block * traits(type).bytes, weights.data(), block);
+    return static_cast<double>(weights[index % block]);
+  }
   if (type == dtype::f32) return static_cast<double>(reinterpret_cast<const float*>(data)[index]);
   if (type == dtype::f16) return static_cast<double>(to_float(reinterpret_cast<const f16*>(data)[index]));
   return static_cast<double>(to_float(reinterpret_cast<const bf16*>(data)[index]));

@@ -27,6 +27,7 @@ class scripted_model {
 
   std::vector<std::vector<token_id>> answers{};
   token_id last = 2;
+  std::function<void(std::span<const token_id> sequence, std::span<float> logits)> logits_after{};  ///< of prefill_all
   std::function<void()> before_pass{};   ///< called when a pass begins; may throw
   std::vector<std::size_t> prefilled{};  ///< tokens of each prefill
   std::vector<token_id> prompt{};        ///< all of the last prompt
@@ -42,6 +43,15 @@ class scripted_model {
     prefilled.push_back(tokens.size());
     prompt.assign(cache.tokens().begin(), cache.tokens().end());
     return next(cache);
+  }
+  /// The logits after each token are those of `logits_after`, given the sequence up to it.
+  template <class OnLogits>
+  void prefill_all(kv_cache& cache, std::span<const token_id> tokens, OnLogits&& on_logits, std::stop_token stop = {}) {
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      compute(cache, tokens.subspan(i, 1), stop);
+      logits_after(cache.tokens(), logits_);
+      on_logits(i, std::span<const float>{logits_});
+    }
   }
   std::span<const float> step(kv_cache& cache, token_id token) {
     compute(cache, {&token, 1}, {});

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 
 #include <tulu/chat/alpaca.hpp>
@@ -31,12 +32,13 @@ using all_templates = std::tuple<tulu_template, tulu3_template, alpaca_template,
 namespace detail {
 
 template <chat::chat_template... Templates>
-[[nodiscard]] constexpr auto names_of(std::tuple<Templates...>) noexcept {
+[[nodiscard]] constexpr auto names_of(std::type_identity<std::tuple<Templates...>>) noexcept {
   return std::array<std::string_view, sizeof...(Templates)>{Templates::name...};
 }
 
 template <chat::chat_template... Templates>
-[[nodiscard]] std::optional<chat::any_template> find_template(std::string_view name, std::tuple<Templates...>) {
+[[nodiscard]] std::optional<chat::any_template> find_template(std::string_view name,
+                                                              std::type_identity<std::tuple<Templates...>>) {
   std::optional<chat::any_template> found;
   (void)((Templates::name == name && (found.emplace(Templates{}), true)) || ...);
   return found;
@@ -47,11 +49,11 @@ template <chat::chat_template... Templates>
 namespace chat {
 
 /// The names on the command line.
-inline constexpr auto template_names = tulu::detail::names_of(all_templates{});
+inline constexpr auto template_names = tulu::detail::names_of(std::type_identity<all_templates>{});
 
 /// The format of that name; none when there is no such name.
 [[nodiscard]] inline std::optional<any_template> template_by_name(std::string_view name) {
-  return tulu::detail::find_template(name, all_templates{});
+  return tulu::detail::find_template(name, std::type_identity<all_templates>{});
 }
 
 }  // namespace chat

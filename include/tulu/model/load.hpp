@@ -4,13 +4,15 @@
 #include <memory>
 #include <utility>
 
+#include <tulu/checkpoint/catalogue.hpp>
+#include <tulu/checkpoint/llama_config.hpp>
 #include <tulu/core/executor.hpp>
 #include <tulu/kernel/model_table.hpp>
 #include <tulu/model/llama.hpp>
 #include <tulu/model/llama_model.hpp>
 #include <tulu/model/load_options.hpp>
 #include <tulu/model/load_weights.hpp>
-#include <tulu/scalar/traits.hpp>
+#include <tulu/scalar/block_scalar.hpp>
 #include <tulu/simd/native.hpp>
 #include <tulu/tensor/dtype_of.hpp>
 
@@ -24,11 +26,18 @@ namespace detail {
   return options;
 }
 
+[[nodiscard]] inline std::unique_ptr<llama_model> make_model(std::shared_ptr<const llama_weights> weights,
+                                                             const load_options& options) {
+  const kernel::model_table& kernels =
+      options.kernels != nullptr ? *options.kernels : kernel::model_for<simd::native>();
+  return std::make_unique<llama_model>(std::move(weights), kernels, options.model);
+}
+
 }  // namespace detail
 
 /// The model at `path` with its matrices as Weight, computed with the instructions of Backend. `options.weights` and
 /// `options.kernels` have no say here. Throws as load_llama_weights does.
-template <weight_scalar Weight, simd::backend Backend = simd::native>
+template <weight_element Weight, simd::backend Backend = simd::native>
 [[nodiscard]] llama<Weight, Backend> load_llama(const std::filesystem::path& path, const load_options& options = {}) {
   load_options chosen = detail::with_workers(options);
   chosen.weights = dtype_of<Weight>;
@@ -39,8 +48,15 @@ template <weight_scalar Weight, simd::backend Backend = simd::native>
 [[nodiscard]] inline std::unique_ptr<llama_model> load_model(const std::filesystem::path& path,
                                                              const load_options& options = {}) {
   const load_options chosen = detail::with_workers(options);
-  const kernel::model_table& kernels = chosen.kernels != nullptr ? *chosen.kernels : kernel::model_for<simd::native>();
-  return std::make_unique<llama_model>(load_llama_weights(path, chosen, *chosen.model.workers), kernels, chosen.model);
+  return detail::make_model(load_llama_weights(path, chosen, *chosen.model.workers), chosen);
+}
+
+/// The same for a checkpoint that is open.
+[[nodiscard]] inline std::unique_ptr<llama_model> load_model(const checkpoint::catalogue& model,
+                                                             const llama_config& config,
+                                                             const load_options& options = {}) {
+  const load_options chosen = detail::with_workers(options);
+  return detail::make_model(load_llama_weights(model, config, chosen, *chosen.model.workers), chosen);
 }
 
 }  // namespace tulu

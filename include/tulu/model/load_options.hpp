@@ -15,7 +15,8 @@ namespace tulu {
 
 /// What loading a model can be told.
 struct load_options {
-  /// Type of the weight matrices in memory (F32, F16 or BF16). Nothing: each as it is stored.
+  /// Type of the weight matrices in memory: F32, F16, BF16 or a block type that can be encoded, which is a mix as in
+  /// quantised_type.hpp. Nothing: each as it is stored.
   std::optional<dtype> weights{};
   model_options model{};
   /// The arithmetic of the conversion and of the forward pass, for load_model. The defaults fit the compiler flags in

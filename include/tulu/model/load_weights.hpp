@@ -7,7 +7,9 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,8 +25,12 @@
 #include <tulu/io/file.hpp>
 #include <tulu/model/llama_weights.hpp>
 #include <tulu/model/load_options.hpp>
+#include <tulu/model/quantised_type.hpp>
 #include <tulu/model/weight_slots.hpp>
+#include <tulu/tensor/block_codec.hpp>
+#include <tulu/tensor/dtype.hpp>
 #include <tulu/tensor/nonfinite.hpp>
+#include <tulu/tensor/nonfinite_blocks.hpp>
 
 namespace tulu {
 
@@ -45,6 +51,7 @@ class weight_loader {
     workers_.parallel_for(pieces_.size(),
                           [this](std::size_t index, std::size_t thread) { load_piece(pieces_[index], thread); });
     warn_of_unknown();
+    warn_of_fallbacks();
     for (const item& each : items_) warn_of_nonfinite(each);
     return weights_;
   }
@@ -79,15 +86,18 @@ class weight_loader {
     if (std::any_of(items_.begin(), items_.end(), [](const item& each) { return each.mapped != nullptr; }))
       weights_->files.assign(model_.files().begin(), model_.files().end());
     if (!reads) return;
-    for (std::size_t i = 0; i < workers_.threads(); ++i) scratch_.push_back(allocate(piece_elements * sizeof(float)));
+    for (std::size_t i = 0; i < workers_.threads(); ++i)
+      scratch_.push_back(allocate(2 * piece_elements * sizeof(float)));
   }
 
   void add(const weight_slot& slot, const checkpoint::stored_tensor& tensor) {
-    item next{&tensor, slot.matrix != nullptr ? options_.weights.value_or(tensor.type()) : dtype::f32};
+    const quantised_type chosen = weight_type_of(weights_->config, tensor, options_.weights);
+    fallbacks_.add(chosen, tensor.extents());
+    item next{&tensor, chosen.type};
     if (slot.matrix != nullptr && next.type == tensor.type())
       if (const auto view = tensor.view()) next.mapped = view->bytes.data();
     if (next.mapped == nullptr) {
-      weights_->buffers.push_back(allocate(tensor.size() * size_of(next.type)));
+      weights_->buffers.push_back(allocate(bytes_of(next.type, tensor.size())));
       next.copy = weights_->buffers.back().data();
     }
     const std::byte* const data = next.mapped != nullptr ? next.mapped : next.copy;
@@ -111,24 +121,43 @@ class weight_loader {
     if (options_.stop.stop_requested()) throw cancelled{};
     item& target = items_[part.item];
     const dtype stored_type = target.tensor->type();
-    const std::size_t stored_size = size_of(stored_type);
+    const std::size_t stored_bytes = bytes_of(stored_type, part.count);
     std::span<const std::byte> stored;
+    nonfinite_count after;
     if (target.mapped != nullptr) {
-      stored = {target.mapped + part.first * stored_size, part.count * stored_size};
+      stored = {target.mapped + bytes_of(stored_type, part.first), stored_bytes};
     } else {
-      std::byte* const out = target.copy + part.first * size_of(target.type);
+      const std::span out{target.copy + bytes_of(target.type, part.first), bytes_of(target.type, part.count)};
       const bool converts = target.type != stored_type;
-      const std::span room{converts ? scratch_[thread].data() : out, part.count * stored_size};
+      const std::span room{converts ? scratch_[thread].data() : out.data(), stored_bytes};
       target.tensor->read(part.first, part.count, room);
-      if (converts) options_.conversion->converter(stored_type, target.type)(room.data(), out, part.count);
+      if (converts) convert(room.data(), stored_type, out.data(), target.type, part.count, thread);
+      if (converts && can_overflow(target.type)) after = count_nonfinite_weights(target.type, out);
       stored = room;
     }
-    const nonfinite_count found = count_nonfinite(stored_type, stored);
-    nonfinite_count after;
-    if (target.type == dtype::f16 && stored_type != dtype::f16)
-      after = count_nonfinite(dtype::f16, {target.copy + part.first * 2, part.count * 2});
-    finish_piece(target, part, found, after, stored.size());
+    finish_piece(target, part, count_nonfinite_weights(stored_type, stored), after, stored_bytes);
   }
+
+  /// By way of float32, unless the conversion knows a shorter one.
+  void convert(const std::byte* in, dtype from, std::byte* out, dtype to, std::size_t count, std::size_t thread) {
+    const auto& conversion = *options_.conversion;
+    if (!is_block_type(from) && !is_block_type(to)) return conversion.converter(from, to)(in, out, count);
+    std::byte* const middle = to == dtype::f32 ? out : scratch_[thread].data() + piece_elements * sizeof(float);
+    auto* const floats = reinterpret_cast<float*>(middle);
+    if (is_block_type(from)) {
+      decode(from, in, floats, count);
+    } else {
+      conversion.converter(from, dtype::f32)(in, middle, count);
+    }
+    if (is_block_type(to)) {
+      encode(to, floats, out, count);
+    } else if (to != dtype::f32) {
+      conversion.converter(dtype::f32, to)(middle, out, count);
+    }
+  }
+
+  /// Whether numbers of that type, or its scales, are float16.
+  [[nodiscard]] static bool can_overflow(dtype type) noexcept { return type == dtype::f16 || is_block_type(type); }
 
   void finish_piece(item& target, const piece& part, const nonfinite_count& found, const nonfinite_count& after,
                     std::size_t bytes) {
@@ -156,14 +185,14 @@ class weight_loader {
 
   [[nodiscard]] bool same_elements(const checkpoint::stored_tensor& a, const checkpoint::stored_tensor& b) const {
     constexpr std::size_t window = std::size_t{1} << 18;
-    const std::size_t size = size_of(a.type());
-    aligned_buffer of_a{window * size}, of_b{window * size};
+    aligned_buffer of_a{bytes_of(a.type(), window)}, of_b{bytes_of(a.type(), window)};
     for (std::size_t first = 0; first < a.size(); first += window) {
       if (options_.stop.stop_requested()) throw cancelled{};
       const std::size_t count = std::min(window, a.size() - first);
-      a.read(first, count, of_a.bytes().first(count * size));
-      b.read(first, count, of_b.bytes().first(count * size));
-      if (std::memcmp(of_a.data(), of_b.data(), count * size) != 0) return false;
+      const std::size_t bytes = bytes_of(a.type(), count);
+      a.read(first, count, of_a.bytes().first(bytes));
+      b.read(first, count, of_b.bytes().first(bytes));
+      if (std::memcmp(of_a.data(), of_b.data(), bytes) != 0) return false;
     }
     return true;
   }
@@ -184,6 +213,10 @@ class weight_loader {
                                  (count == 1 ? "tensor" : "tensors"));
   }
 
+  void warn_of_fallbacks() {
+    if (const auto line = fallbacks_.line()) weights_->warnings.push_back(model_.path().string() + ": " + *line);
+  }
+
   void warn_of_nonfinite(const item& each) {
     const std::string place = each.tensor->file().path().string() + ": " + each.tensor->name() + ": ";
     const auto warn = [&](std::string_view what, std::size_t count, std::size_t first) {
@@ -194,7 +227,10 @@ class weight_loader {
     const nonfinite_count& stored = each.stored;
     if (stored.nan != 0) warn("has NaN", stored.nan, stored.first_nan);
     if (stored.infinite != 0) warn("has infinite values", stored.infinite, stored.first_infinite);
-    if (each.converted.infinite > stored.infinite)
+    if (each.type != dtype::f16 && each.converted.any() && !stored.any())
+      warn("has values beyond what " + std::string{name(each.type)} + " can hold, which become no numbers",
+           each.converted.nan + each.converted.infinite, each.converted.first());
+    if (each.type == dtype::f16 && each.converted.infinite > stored.infinite)
       warn("has values beyond float16's largest, which become infinite", each.converted.infinite - stored.infinite,
            each.converted.first_infinite);
   }
@@ -205,24 +241,43 @@ class weight_loader {
   std::shared_ptr<llama_weights> weights_;
   std::vector<item> items_;
   std::vector<piece> pieces_;
-  std::vector<aligned_buffer> scratch_;  ///< one per thread
+  fallback_count fallbacks_;
+  std::vector<aligned_buffer> scratch_;  ///< one per thread: a piece as it is stored, then as floats
   std::mutex mutex_;                     ///< of the counts in items_, done_ and calls of on_progress
   std::size_t done_ = 0, total_ = 0;
 };
 
+inline void check_wanted(const load_options& options) {
+  const std::optional<dtype> type = options.weights;
+  if (type && !(is_weight_type(*type) && can_encode(*type)))
+    throw mismatch_error("weights", "", "F32, F16, BF16 or a block type that can be written", name(*type));
+}
+
 }  // namespace detail
 
-/// The weights of the model at `path`, a folder or a weight file with config.json beside it. Every tensor's presence,
-/// shape and type is checked before anything is loaded. Matrices that are stored in the wanted type stay in the mapped
-/// file, where the file lets them; the others are converted, and every vector is, to float32.
+/// The weights of an open checkpoint. Every tensor's presence, shape and type is checked before anything is loaded.
+/// Matrices that are stored in the wanted type stay in the mapped file, where the file lets them; the others are
+/// converted piece by piece, and every vector is, to float32.
 ///
-/// Every value is read once: NaN and infinite ones are in the warnings, as are tensors that the model has no use for.
-/// Throws `cancelled` when the options' stop token asks for it, and refuses a weight diff.
+/// Every value is read once: NaN and infinite ones are in the warnings, as are tensors that the model has no use for,
+/// and how many matrices took another type because their rows do not fit. Throws `cancelled` when the options' stop
+/// token asks for it, and refuses a weight diff.
+[[nodiscard]] inline std::shared_ptr<const llama_weights> load_llama_weights(const checkpoint::catalogue& model,
+                                                                             const llama_config& config,
+                                                                             const load_options& options,
+                                                                             executor& workers) {
+  detail::check_wanted(options);
+  return io::with_path_errors([&] {
+    if (!options.allow_diff) checkpoint::refuse_diff(model);
+    return detail::weight_loader{model, config, options, workers}.load();
+  });
+}
+
+/// The same for the model at `path`, a folder or a weight file with config.json beside it, or a GGUF file.
 [[nodiscard]] inline std::shared_ptr<const llama_weights> load_llama_weights(const std::filesystem::path& path,
                                                                              const load_options& options,
                                                                              executor& workers) {
-  if (options.weights && !is_summable(*options.weights))
-    throw mismatch_error("weights", "", "F32, F16 or BF16", name(*options.weights));
+  detail::check_wanted(options);
   return io::with_path_errors([&] {
     const checkpoint::catalogue model = checkpoint::open(path);
     if (!options.allow_diff) checkpoint::refuse_diff(model);

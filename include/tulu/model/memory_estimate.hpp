@@ -8,6 +8,7 @@
 #include <tulu/core/checked.hpp>
 #include <tulu/core/error.hpp>
 #include <tulu/model/kv_cache.hpp>
+#include <tulu/model/quantised_type.hpp>
 #include <tulu/model/weight_slots.hpp>
 #include <tulu/tensor/dtype.hpp>
 
@@ -34,9 +35,9 @@ struct memory_estimate {
   memory_estimate estimate{.kv_cache = kv_cache::bytes_for(config, context, cache_type), .activations = activations};
   std::optional<std::size_t> sum = checked_add(estimate.kv_cache, activations);
   detail::visit_needed(model, config, [&](const detail::weight_slot& slot, const checkpoint::stored_tensor& tensor) {
-    const dtype type = slot.matrix != nullptr ? weights.value_or(tensor.type()) : dtype::f32;
+    const dtype type = weight_type_of(config, tensor, weights).type;
     const bool mapped = slot.matrix != nullptr && type == tensor.type() && tensor.view().has_value();
-    const std::size_t bytes = tensor.size() * size_of(type);
+    const std::size_t bytes = bytes_of(type, tensor.size());
     (mapped ? estimate.weights_mapped : estimate.weights_in_memory) += bytes;
     if (sum) sum = checked_add(*sum, bytes);
   });

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include <tulu/checkpoint/llama_config.hpp>
+#include <tulu/checkpoint/stored_tensor.hpp>
 #include <tulu/checkpoint/tensor_names.hpp>
 #include <tulu/tensor/dtype.hpp>
 #include <tulu/tensor/shape.hpp>
@@ -82,6 +83,22 @@ namespace detail {
   const dtype meant = detail::meant_type(wanted, tensor, config);
   const dtype fitting = detail::next_type_that_fits(meant, extents[1]);
   return {fitting, fitting != meant};
+}
+
+/// The type of a matrix in the memory of a model of `wanted` weights: choose_quantised_type for block types, which are
+/// mixes, else `wanted` itself, also for a single row.
+[[nodiscard]] inline quantised_type matrix_type(dtype wanted, std::string_view tensor, const shape& extents,
+                                                const llama_config& config) noexcept {
+  if (!is_block_type(wanted)) return {wanted, false};
+  return choose_quantised_type(wanted, tensor, extents, config);
+}
+
+/// The type of a tensor's weights in the memory of a model: as stored when nothing is wanted, vectors as float32.
+[[nodiscard]] inline quantised_type weight_type_of(const llama_config& config, const checkpoint::stored_tensor& tensor,
+                                                   std::optional<dtype> wanted) noexcept {
+  if (tensor.extents().rank() < 2) return {};
+  if (!wanted) return {tensor.type(), false};
+  return matrix_type(*wanted, tensor.name(), tensor.extents(), config);
 }
 
 /// Counts the matrices that did not get the type meant for them.

@@ -79,7 +79,14 @@ struct weight_slot {
   if (tensor->extents() != slot.extents)
     throw mismatch_error(file, slot.name, "shape " + to_string(slot.extents) + " as " + config.file + " says",
                          "shape " + to_string(tensor->extents()));
-  if (!is_summable(tensor->type())) throw mismatch_error(file, slot.name, "F32, F16 or BF16", name(tensor->type()));
+  if (!is_weight_type(tensor->type()))
+    throw mismatch_error(file, slot.name, "F32, F16, BF16 or a block type", name(tensor->type()));
+  const std::size_t block = block_of(tensor->type());
+  if (slot.extents[slot.extents.rank() - 1] % block != 0)
+    throw mismatch_error(
+        file, slot.name,
+        "rows of whole blocks of " + std::to_string(block) + " in " + std::string{name(tensor->type())},
+        "shape " + to_string(slot.extents));
   return *tensor;
 }
 

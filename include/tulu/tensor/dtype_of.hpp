@@ -16,7 +16,7 @@ namespace tulu {
 
 /// The dtype of tensors whose elements are T, or lie in blocks of type T.
 template <class T>
-inline constexpr dtype dtype_of;
+inline constexpr dtype dtype_of = T::has_no_dtype;  // an error for any other type
 template <>
 inline constexpr dtype dtype_of<float> = dtype::f32;
 template <>

@@ -18,6 +18,11 @@ struct nonfinite_count {
   std::size_t first_infinite = 0;  ///< likewise
 
   [[nodiscard]] bool any() const noexcept { return nan != 0 || infinite != 0; }
+  /// Index of the first one of either kind, when there is any.
+  [[nodiscard]] std::size_t first() const noexcept {
+    if (nan == 0) return first_infinite;
+    return infinite == 0 ? first_nan : std::min(first_nan, first_infinite);
+  }
 
   /// Adds what was counted in the elements from `offset` on. The order of the calls does not matter.
   void merge(const nonfinite_count& part, std::size_t offset) noexcept {

@@ -1,13 +1,18 @@
 """Writes the golden blocks of this folder with ggml's reference functions.
 
-usage: make_blocks.py libggml-base.so      (of llama-cpp-python 0.3.16, built without -march, so without FMA)
+usage: make_blocks.py LLAMA_CPP      (a source tree of llama.cpp; made with vendor/llama.cpp of llama-cpp-python 0.3.16)
 
+ggml/src/ggml-quants.c alone is compiled, without contraction, so that no sum depends on the processor. origin.txt has
+the SHA-256 of that file.
 weights.bin: 6144 float32. TYPE.bin: the blocks that quantize_row_TYPE_ref makes of them (none for iq4_nl), then blocks of
 1024 weights with random bits, then their weights as dequantize_row_TYPE makes them, float32.
 """
 
 import ctypes
+import hashlib
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +36,23 @@ def weights(rng):
     return np.concatenate(rows).astype(np.float32)
 
 
-def main(library):
-    ggml = ctypes.CDLL(library)
+def compile_quants(ggml):
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder) / "quants.so"
+        options = [f"-I{ggml / name}" for name in ("include", "src", "src/ggml-cpu")]
+        # Of the rest of ggml only what checks whole files would be called.
+        absent = ["ggml_abort", "ggml_row_size", "ggml_type_name", "ggml_type_size"]
+        options += [f"-Wl,--defsym={name}=0" for name in absent]
+        flags = ["-O1", "-DNDEBUG", "-ffp-contract=off", "-fPIC", "-shared"]
+        subprocess.run(["cc", *flags, *options, str(ggml / "src/ggml-quants.c"), "-o", str(library), "-lm"], check=True)
+        return ctypes.CDLL(str(library))
+
+
+def main(tree):
+    source = Path(tree) / "ggml/src/ggml-quants.c"
+    ggml = compile_quants(source.parent.parent)
+    digest = hashlib.sha256(source.read_bytes()).hexdigest()
+    (HERE / "origin.txt").write_text(f"make_blocks.py with llama.cpp's ggml/src/ggml-quants.c, sha256 {digest}\n")
     rng = np.random.default_rng(20261129)
     floats = weights(rng)
     assert len(floats) == 6144

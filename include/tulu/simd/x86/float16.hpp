@@ -39,7 +39,7 @@ struct float16_sse4_2 {
     narrow(to, _mm_blendv_epi8(rounded, _mm_set1_epi32(0x7fc0), nan));
   }
 
-  static void store(f16* to, __m128 value) noexcept {
+  [[gnu::always_inline]] static void store(f16* to, __m128 value) noexcept {
     const __m128i bits = _mm_castps_si128(value);
     const __m128i magnitude = _mm_and_si128(bits, _mm_set1_epi32(0x7fffffff));
     const __m128i odd = _mm_and_si128(_mm_srli_epi32(magnitude, 13), _mm_set1_epi32(1));
