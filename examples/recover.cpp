@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "support/diff_program.hpp"
+#include <tulu/convert/recover_to_gguf.hpp>
 
 namespace {
 
@@ -11,6 +12,8 @@ struct arguments : cli::diff_arguments {
   std::string scheme = "auto";
   std::string format = "safetensors";
   bool verify = false;
+
+  [[nodiscard]] bool is_gguf() const { return format == "gguf"; }
 };
 
 void recover(const arguments& given) {
@@ -23,8 +26,10 @@ void recover(const arguments& given) {
   const auto base = tulu::checkpoint::open(given.base);
   const auto diff = tulu::checkpoint::open(given.source);
   if (given.dry_run) return cli::print_plan(tulu::plan_recover(base, diff, given.out, options), options);
-  cli::run_diff(given, options, bar,
-                [&](const tulu::diff_options& now) { return tulu::recover(base, diff, given.out, now); });
+  cli::run_diff(given, options, bar, [&](const tulu::diff_options& now) {
+    return given.is_gguf() ? tulu::recover_to_gguf(base, diff, given.out, now)
+                           : tulu::recover(base, diff, given.out, now);
+  });
   if (given.verify) cli::run_verify(given, options, bar);
 }
 
@@ -37,22 +42,27 @@ int main(int argc, char** argv) {
   given.type = "auto";
   auto* base = app.add_option("--path_raw", given.base, "The base: LLaMA weights in Hugging Face layout");
   auto* diff = app.add_option("--path_diff", given.source, "The released weight diff");
-  app.add_option("--path_tuned", given.out, "Where the tuned model goes: a new folder")->required();
+  app.add_option("--path_tuned", given.out, "Where the tuned model goes: a new folder, or, with --format gguf, a file")
+      ->required();
   base->needs(diff);
   diff->needs(base);
   app.add_option("--scheme", given.scheme, "Whose script made the diff")
       ->check(cli::one_of(tulu::diff_scheme_names))
       ->capture_default_str();
   app.add_option("--format", given.format, "Format of the output")
-      ->check(cli::one_of(std::array<std::string_view, 1>{"safetensors"}))
+      ->check(cli::one_of(std::array<std::string_view, 2>{"safetensors", "gguf"}))
       ->capture_default_str();
   app.add_flag("--verify", given.verify,
                "Hash the output again and compare it with its manifest; alone with --path_tuned: only that");
   std::vector<std::string_view> types{"auto"};
   types.insert(types.end(), cli::diff_types.begin(), cli::diff_types.end());
+  types.insert(types.end(), cli::quantised_types.begin(), cli::quantised_types.end());
   cli::add_diff_options(app, given, types);
   app.final_callback([&] {
     if (given.base.empty() && !given.verify) throw CLI::RequiredError("--path_raw and --path_diff");
+    if (!given.is_gguf() && tulu::block_dtype(given.type))
+      throw CLI::ValidationError("--dtype", given.type + " needs --format gguf");
+    if (given.is_gguf() && given.dry_run) throw CLI::ValidationError("--dry-run", "not with --format gguf");
   });
   if (const auto code = cli::parse(app, argc, argv)) return *code;
   return cli::guarded([&] { recover(given); }, cli::can_be_continued);

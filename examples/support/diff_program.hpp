@@ -11,13 +11,14 @@
 
 #include "cli.hpp"
 #include "progress_bar.hpp"
+#include <tulu/convert/gguf_output.hpp>
 #include <tulu/diff/execute.hpp>
 #include <tulu/diff/make_diff.hpp>
 #include <tulu/diff/recover.hpp>
 #include <tulu/diff/verify.hpp>
 #include <tulu/kernel/dispatch.hpp>
 
-/// What recover and make_diff share.
+/// What the programs that write models share.
 namespace cli {
 
 struct diff_arguments {
@@ -35,16 +36,21 @@ inline constexpr std::string_view can_be_continued = "interrupted: run the same 
 
 inline constexpr std::array<std::string_view, 6> diff_types{"float32", "float16", "bfloat16", "f32", "f16", "bf16"};
 
-/// The dtype of one of `diff_types`; nothing for another name.
+/// The block types that are written, to GGUF only.
+inline constexpr std::array<std::string_view, 4> quantised_types{"q8_0", "q4_0", "q4_k", "q6_k"};
+
+/// The dtype of one of `diff_types` or `quantised_types`; nothing for another name.
 [[nodiscard]] inline std::optional<tulu::dtype> parse_type(std::string_view name) {
   if (name == "f32") return tulu::dtype::f32;
   if (name == "f16") return tulu::dtype::f16;
   if (name == "bf16") return tulu::dtype::bf16;
+  if (const auto type = tulu::block_dtype(name)) return type;
   return tulu::dtype_from_torch(name);
 }
 
+/// What all programs that write models take.
 template <class Types>
-void add_diff_options(CLI::App& app, diff_arguments& arguments, const Types& types) {
+void add_output_options(CLI::App& app, diff_arguments& arguments, const Types& types) {
   add_common_options(app, arguments.common);
   app.add_option("--dtype", arguments.type, "Type of the output's floating-point tensors")
       ->check(one_of(types))
@@ -54,8 +60,13 @@ void add_diff_options(CLI::App& app, diff_arguments& arguments, const Types& typ
         return parse_size(text) ? std::string{} : "expected a size such as 5GB, found " + text;
       })
       ->capture_default_str();
-  app.add_flag("--dry-run", arguments.dry_run, "Check everything and print the plan; write nothing");
   app.add_flag("--force", arguments.force, "Replace an output that tulu made of other inputs or options");
+}
+
+template <class Types>
+void add_diff_options(CLI::App& app, diff_arguments& arguments, const Types& types) {
+  add_output_options(app, arguments, types);
+  app.add_flag("--dry-run", arguments.dry_run, "Check everything and print the plan; write nothing");
 }
 
 [[nodiscard]] inline tulu::diff_options to_options(const diff_arguments& arguments, std::stop_token stop,
@@ -129,7 +140,9 @@ void run_diff(const diff_arguments& arguments, const tulu::diff_options& options
 }
 
 inline void run_verify(const diff_arguments& arguments, const tulu::diff_options& options, progress_bar& bar) {
-  const tulu::diff::manifest content = tulu::verify(arguments.out, options);
+  const bool is_file = std::filesystem::is_regular_file(arguments.out);
+  const tulu::diff::manifest content =
+      is_file ? tulu::convert::verify_gguf(arguments.out, options) : tulu::verify(arguments.out, options);
   bar.clear();
   std::cout << arguments.out << ": verified, " << content.files.size() << " files, tensor digest "
             << content.tensor_digest << '\n';

@@ -7,6 +7,10 @@
 #include <tulu/checkpoint/open.hpp>
 #include <tulu/checkpoint/shard_writer.hpp>
 #include <tulu/checkpoint/stored_tensor.hpp>
+#include <tulu/convert/convert_to_folder.hpp>
+#include <tulu/convert/convert_to_gguf.hpp>
+#include <tulu/convert/inspection.hpp>
+#include <tulu/convert/recover_to_gguf.hpp>
 #include <tulu/core/cpu.hpp>
 #include <tulu/core/error.hpp>
 #include <tulu/core/executor.hpp>

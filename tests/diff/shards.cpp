@@ -19,7 +19,7 @@ std::vector<std::size_t> counts(const std::vector<std::size_t>& sizes, std::size
     model.push_back({"t" + std::to_string(i), {sizes[i]}, std::vector<float>(sizes[i])});
   test::write_safetensors(dir.path() / "m.safetensors", model);
   const auto opened = checkpoint::open(dir.path() / "m.safetensors");
-  diff::plan work{diff::operation::add, {}, {}, {}, {}, {}, {}, {}, {}};
+  diff::plan work{diff::operation::add, {}, {}, {}, {}, {}, {}, {}, {}, {}};
   for (const auto& tensor : opened.tensors())
     work.tensors.push_back({tensor.name(), tensor.type(), tensor.extents(), &tensor, {}});
   diff::plan_shards(work, most * 4, {});
@@ -48,7 +48,7 @@ TEST_CASE("wider elements come first in a shard, so that every tensor is aligned
   const test::temp_dir dir;
   test::write_safetensors(dir.path() / "m.safetensors", {{"half", {3}, {1, 2, 3}, dtype::f16}, {"full", {2}, {1, 2}}});
   const auto opened = checkpoint::open(dir.path() / "m.safetensors");
-  diff::plan work{diff::operation::add, {}, {}, {}, {}, {}, {}, {}, {}};
+  diff::plan work{diff::operation::add, {}, {}, {}, {}, {}, {}, {}, {}, {}};
   for (const auto& tensor : opened.tensors())
     work.tensors.push_back({tensor.name(), tensor.type(), tensor.extents(), &tensor, {}});
   diff::plan_shards(work, 100, {});

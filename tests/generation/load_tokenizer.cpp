@@ -86,3 +86,19 @@ TEST_CASE("load_tokenizer: a folder without the file that the mode reads is an e
           static_cast<void>(tulu::load_tokenizer(folder.path(), tokenizer_mode::hf_fast));
         }) == name + ": expected a tokenizer.json for mode hf-fast, found none");
 }
+
+TEST_CASE("load_tokenizer: in Meta's layout tokenizer.model may lie one folder up") {
+  const tulu::test::temp_dir dir;
+  const auto model = dir.path() / "7B";
+  std::filesystem::copy(std::filesystem::path{TULU_TEST_DATA} / "meta/whole", model);
+  const auto message = [&] { return tulu::test::message_of([&] { static_cast<void>(tulu::load_tokenizer(model)); }); };
+  CHECK(message().find("expected a tokenizer.model or a tokenizer.json") != std::string::npos);
+  std::filesystem::copy(data("slow/llama.model"), dir.path() / "tokenizer.model");
+  CHECK(tulu::load_tokenizer(model).size() == 420);
+  tulu::test::write_file(model / "tokenizer.model", "IQ== 0\nIg== 1\n");
+  CHECK(message().find("tokenizer.model: expected a SentencePiece model, found a tiktoken vocabulary") !=
+        std::string::npos);
+  std::filesystem::remove(model / "tokenizer.model");
+  std::filesystem::remove(model / "params.json");
+  CHECK(message().find("expected a tokenizer.model or a tokenizer.json") != std::string::npos);
+}

@@ -13,9 +13,11 @@
 #include <vector>
 
 #include <tulu/checkpoint/detail/check_sizes.hpp>
+#include <tulu/checkpoint/detail/config_reader.hpp>
 #include <tulu/checkpoint/gguf.hpp>
 #include <tulu/checkpoint/gguf_config.hpp>
 #include <tulu/checkpoint/llama_config.hpp>
+#include <tulu/checkpoint/meta.hpp>
 #include <tulu/checkpoint/weight_files.hpp>
 #include <tulu/core/error.hpp>
 #include <tulu/io/file.hpp>
@@ -24,71 +26,6 @@
 namespace tulu {
 
 namespace checkpoint::detail {
-
-/// Checked access to the keys of one JSON object. An absent key and null give the default.
-class config_reader {
- public:
-  config_reader(const io::json& object, std::string_view file, std::string_view place = {})
-      : object_{object}, file_{file}, place_{place} {
-    if (!object.is_object()) throw mismatch_error(file, place, "a JSON object", io::describe(object));
-  }
-
-  /// The value, null when there is none.
-  [[nodiscard]] const io::json* find(std::string_view key) const {
-    const auto found = object_.find(key);
-    return found == object_.end() || found->is_null() ? nullptr : &*found;
-  }
-  [[nodiscard]] bool contains(std::string_view key) const { return object_.contains(key); }
-
-  /// A number of things: from 1 to largest_extent.
-  [[nodiscard]] std::size_t extent(std::string_view key, std::size_t absent) const {
-    const io::json* const found = find(key);
-    if (found == nullptr) return absent;
-    const auto value = io::json_as<std::size_t>(*found);
-    if (!value || *value == 0 || *value > largest_extent)
-      throw mismatch(key, "an integer from 1 to " + std::to_string(largest_extent), io::describe(*found));
-    return *value;
-  }
-  [[nodiscard]] bool flag(std::string_view key, bool absent) const {
-    const io::json* const found = find(key);
-    if (found != nullptr && !found->is_boolean()) throw mismatch(key, "true or false", io::describe(*found));
-    return found == nullptr ? absent : found->get<bool>();
-  }
-  [[nodiscard]] std::optional<std::string> text(std::string_view key) const {
-    const io::json* const found = find(key);
-    if (found != nullptr && !found->is_string()) throw mismatch(key, "a string", io::describe(*found));
-    return found == nullptr ? std::nullopt : std::optional{found->get<std::string>()};
-  }
-  /// A number that float32 can hold, at least `least` and greater than zero.
-  [[nodiscard]] std::optional<double> number(std::string_view key, double least = 0) const {
-    const io::json* const found = find(key);
-    if (found == nullptr) return std::nullopt;
-    const auto value = io::json_as<double>(*found);
-    if (!value || !(*value > 0) || *value < least)
-      throw mismatch(key,
-                     least > 0 ? "a number of at least " + std::to_string(static_cast<int>(least))
-                               : std::string{"a number greater than 0"},
-                     io::describe(*found));
-    if (*value > static_cast<double>(std::numeric_limits<float>::max()))
-      throw mismatch(key, "a number that float32 can hold", io::describe(*found));
-    return value;
-  }
-  [[nodiscard]] double required_number(std::string_view key, double least = 0) const {
-    const auto value = number(key, least);
-    if (!value) throw mismatch(key, "a number", "none");
-    return *value;
-  }
-
-  [[nodiscard]] error mismatch(std::string_view key, std::string_view expected, std::string_view found) const {
-    const std::string where = place_.empty() ? std::string{key} : place_ + "." + std::string{key};
-    return mismatch_error(file_, where, expected, found);
-  }
-
- private:
-  const io::json& object_;
-  std::string_view file_;
-  std::string place_;
-};
 
 /// The token ids of `key`: a number or an array of them; negative ones, which no token has, are left out.
 [[nodiscard]] inline std::vector<std::uint32_t> read_token_ids(const config_reader& config, std::string_view key,
@@ -235,13 +172,16 @@ inline void read_sizes(const config_reader& keys, llama_config& config) {
 
 /// The config.json of a LLaMA model (a folder, or a weight file with it beside), with the defaults and the checks of
 /// transformers' LlamaConfig (4.30 to 4.44; `rope_parameters` as in 5). The stop tokens of generation_config.json are
-/// added where it is there. Of a GGUF file it is what its metadata say. Throws for another architecture, for a setting
-/// that is not supported and for numbers that no model has.
+/// added where it is there. Of a GGUF file it is what its metadata say, of a folder of Meta's layout its params.json
+/// (see load_meta_config). Throws for another architecture, for a setting that is not supported and for numbers that
+/// no model has.
 [[nodiscard]] inline llama_config load_llama_config(const std::filesystem::path& model) {
   return io::with_path_errors([&] {
     if (!std::filesystem::exists(model)) throw error{model.string() + ": no such file or folder"};
     if (checkpoint::is_gguf(model)) return checkpoint::gguf_llama_config(checkpoint::read_gguf(model));
     const std::filesystem::path folder = checkpoint::folder_of(model);
+    if (!std::filesystem::exists(folder / "config.json") && checkpoint::is_meta_folder(folder))
+      return checkpoint::load_meta_config(folder);
     const io::json object(io::load_json(folder / "config.json"));
     return checkpoint::detail::read_llama_config(folder, object);
   });

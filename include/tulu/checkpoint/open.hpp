@@ -16,6 +16,7 @@
 
 #include <tulu/checkpoint/catalogue.hpp>
 #include <tulu/checkpoint/gguf.hpp>
+#include <tulu/checkpoint/meta.hpp>
 #include <tulu/checkpoint/pytorch.hpp>
 #include <tulu/checkpoint/safetensors.hpp>
 #include <tulu/checkpoint/weight_files.hpp>
@@ -91,14 +92,15 @@ inline void check_index(const catalogue& opened, const weight_files& files) {
 
 }  // namespace detail
 
-/// The tensors of a checkpoint: a folder that holds weights as transformers writes them, or one weight file. Of a GGUF
-/// file that is one of several, all are opened. Reads the headers only. Throws when anything is missing, is no weight
-/// file or contradicts the index.
+/// The tensors of a checkpoint: a folder that holds weights as transformers writes them or in Meta's layout (see
+/// open_meta), or one weight file. Of a GGUF file that is one of several, all are opened. Reads the headers only.
+/// Throws when anything is missing, is no weight file or contradicts the index.
 [[nodiscard]] inline catalogue open(const std::filesystem::path& path) {
   std::error_code failure;
   const auto status = std::filesystem::status(path, failure);
   if (!std::filesystem::exists(status))
     throw mismatch_error(path.string(), "", "a folder or a weight file", failure.message());
+  if (is_meta_folder(path)) return open_meta(path);
   if (is_gguf(path)) return gguf_catalogue(path, read_gguf(path));
   const weight_files found =
       std::filesystem::is_directory(status) ? find_weight_files(path) : weight_files{.paths = {path}};

@@ -64,6 +64,7 @@ class execution {
     run_shards();
     publish_shards();
     for (const std::filesystem::path& copy : work_.copies) io::copy_atomically(copy, work_.folder / copy.filename());
+    for (const auto& [name, content] : work_.texts) io::write_atomically(work_.folder / name, content);
     if (!work_.index.empty()) io::write_atomically(work_.folder / index_name, work_.index);
     io::write_atomically(work_.folder / config_name, work_.config);
     remove_leftovers();

@@ -54,9 +54,8 @@ struct manifest {
   return object.dump(2) + "\n";
 }
 
-/// The manifest of an output folder, or nothing when there is none.
-[[nodiscard]] inline std::optional<manifest> load_manifest(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / manifest_name;
+/// The manifest in the file `path`, or nothing when there is none.
+[[nodiscard]] inline std::optional<manifest> load_manifest_file(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) return std::nullopt;
   const std::string file = path.string();
   const io::json object(io::load_json(path));
@@ -76,6 +75,11 @@ struct manifest {
   for (const auto& item : tensors.items())
     content.tensors[item.key()] = io::required<std::string>(tensors, item.key(), file);
   return content;
+}
+
+/// The manifest of an output folder, or nothing when there is none.
+[[nodiscard]] inline std::optional<manifest> load_manifest(const std::filesystem::path& folder) {
+  return load_manifest_file(folder / manifest_name);
 }
 
 }  // namespace tulu::diff

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <tulu/checkpoint/stored_tensor.hpp>
@@ -25,7 +26,7 @@ struct planned_tensor {
   const checkpoint::stored_tensor* source;  ///< of the diff (recover) or of the tuned model (make_diff)
   std::vector<const checkpoint::stored_tensor*> bases{};
 
-  [[nodiscard]] std::size_t bytes() const noexcept { return source->size() * size_of(type); }
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_of(type, source->size()); }
 };
 
 /// One safetensors file of the output: the tensors [first, first + count) of the plan.
@@ -43,8 +44,9 @@ struct plan {
   std::filesystem::path folder;
   std::vector<planned_tensor> tensors;
   std::vector<planned_shard> shards;
-  std::vector<std::filesystem::path> copies;  ///< files copied as they are, under their own names
-  std::string index;                          ///< of the shards; empty when there is only one
+  std::vector<std::filesystem::path> copies;                 ///< files copied as they are, under their own names
+  std::vector<std::pair<std::string, std::string>> texts{};  ///< further small files: name and content
+  std::string index;                                         ///< of the shards; empty when there is only one
   std::string config;
   diff::identity identity;
   std::vector<std::string> warnings;
@@ -65,6 +67,7 @@ inline constexpr char config_name[] = "config.json";
   std::vector<std::string> names;
   for (const planned_shard& shard : work.shards) names.push_back(shard.name);
   for (const std::filesystem::path& copy : work.copies) names.push_back(copy.filename().string());
+  for (const auto& text : work.texts) names.push_back(text.first);
   if (!work.index.empty()) names.emplace_back(index_name);
   names.emplace_back(config_name);
   return names;

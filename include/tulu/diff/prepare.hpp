@@ -125,7 +125,7 @@ inline void warn_of_base(plan& work, const checkpoint::catalogue& base, const di
                             find_vocabulary(source, config.tie_word_embeddings())};
   detail::check_vocabulary_size(config, sides.source_vocabulary);
 
-  plan work{op, out, {}, {}, detail::files_to_copy(folder_of(source.path())), {}, {}, {}, {}};
+  plan work{op, out, {}, {}, detail::files_to_copy(folder_of(source.path())), {}, {}, {}, {}, {}};
   const auto marker = source.metadata().find(checkpoint::diff_marker_key);
   const bool marked = marker != source.metadata().end() && marker->second == checkpoint::diff_marker_value;
   const bool twice = op == operation::add && sides.source_vocabulary.tied && !marked;

@@ -37,12 +37,39 @@ class transformer {
     }
   }
 
+  /// The means of the base's rows for each base of `tensor`, empty for one that has as many rows as the source: what
+  /// `write` gathers while it streams, for those who read in another order.
+  [[nodiscard]] std::vector<std::vector<float>> learn_means(const planned_tensor& tensor) {
+    start_means(tensor);
+    std::vector<std::vector<float>> values;
+    for (std::size_t which = 0; which < tensor.bases.size(); ++which) {
+      const checkpoint::stored_tensor& base = *tensor.bases[which];
+      for (std::size_t first = 0; !means_[which].sums.empty() && first < base.size(); first += chunk) {
+        const std::size_t count = std::min(chunk, base.size() - first);
+        const auto bytes = base_.bytes().first(count * size_of(base.type()));
+        base.read(first, count, bytes);
+        gather(means_[which], base.type(), first, bytes);
+      }
+      finish_mean(means_[which], base);
+      values.push_back(means_[which].values);
+    }
+    return values;
+  }
+
+  /// The elements of `tensor` from `first` on, at most `chunk`, with the means that learn_means gave.
+  void read(const planned_tensor& tensor, const std::vector<std::vector<float>>& means, std::size_t first,
+            std::span<std::byte> out) {
+    means_.clear();
+    for (const std::vector<float>& values : means) means_.push_back({{}, values});
+    fill(tensor, first, out);
+  }
+
+  static constexpr std::size_t chunk = std::size_t{1} << 16;  ///< elements
+
   /// Of the buffers, without the means (4 + 8 bytes × row length for each base of a tensor with new rows).
   static constexpr std::size_t memory_bytes() noexcept { return 3 * chunk * sizeof(float); }
 
  private:
-  static constexpr std::size_t chunk = std::size_t{1} << 16;  ///< elements
-
   /// The mean of the rows of one base, gathered while they pass by for the sum.
   struct row_mean {
     std::vector<double> sums;
@@ -84,8 +111,9 @@ class transformer {
     const auto right = base_.bytes().first(stored * size_of(base.type()));
     if (stored != 0) base.read(first, stored, right);
     binary(left_type, base.type(), out_type)(left, right.data(), out.data(), stored);
-    if (means_[which].sums.empty()) return;
-    gather(means_[which], base.type(), first, right);
+    row_mean& mean = means_[which];
+    if (mean.sums.empty() && mean.values.empty()) return;
+    if (!mean.sums.empty()) gather(mean, base.type(), first, right);
     apply_mean(tensor, which, first + stored, left + stored * size_of(left_type), left_type,
                out.subspan(stored * size_of(out_type)), out_type);
   }
@@ -101,13 +129,17 @@ class transformer {
     }
   }
 
+  static void finish_mean(row_mean& mean, const checkpoint::stored_tensor& base) {
+    if (!mean.values.empty()) return;
+    for (const double sum : mean.sums)
+      mean.values.push_back(static_cast<float>(sum / static_cast<double>(base.extents()[0])));
+  }
+
   void apply_mean(const planned_tensor& tensor, std::size_t which, std::size_t first, const std::byte* left,
                   dtype left_type, std::span<std::byte> out, dtype out_type) {
     if (out.empty()) return;
     row_mean& mean = means_[which];
-    if (mean.values.empty())
-      for (const double sum : mean.sums)
-        mean.values.push_back(static_cast<float>(sum / static_cast<double>(tensor.bases[which]->extents()[0])));
+    finish_mean(mean, *tensor.bases[which]);
     while (!out.empty()) {
       const std::size_t column = first % mean.values.size();
       const std::size_t count = std::min(mean.values.size() - column, out.size() / size_of(out_type));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <tulu/checkpoint/gguf.hpp>
+#include <tulu/checkpoint/meta.hpp>
 #include <tulu/core/error.hpp>
 #include <tulu/generation/gguf_tokenizer.hpp>
 #include <tulu/io/file.hpp>
@@ -19,6 +20,7 @@
 #include <tulu/tokenizer/sentencepiece_model.hpp>
 #include <tulu/tokenizer/sentencepiece_pipeline.hpp>
 #include <tulu/tokenizer/slow_pipeline.hpp>
+#include <tulu/tokenizer/tiktoken.hpp>
 #include <tulu/tokenizer/tokenizer.hpp>
 #include <tulu/tokenizer/tokenizer_config.hpp>
 #include <tulu/tokenizer/tokenizer_json.hpp>
@@ -33,6 +35,13 @@ struct tokenizer_files {
   std::optional<std::filesystem::path> folder, sentencepiece, json;
 };
 
+/// tokenizer.model of a folder: in it, or, in Meta's layout, one folder up, as Llama 1 and 2 were released.
+[[nodiscard]] inline std::filesystem::path sentencepiece_path(const std::filesystem::path& folder) {
+  const std::filesystem::path inside = folder / "tokenizer.model";
+  if (std::filesystem::exists(inside) || !checkpoint::is_meta_folder(folder)) return inside;
+  return std::filesystem::canonical(folder).parent_path() / "tokenizer.model";
+}
+
 [[nodiscard]] inline tokenizer_files find_tokenizer_files(const std::filesystem::path& path) {
   tokenizer_files found{.name = path.string(), .folder = {}, .sentencepiece = {}, .json = {}};
   if (!std::filesystem::exists(path)) throw error{found.name + ": no such file or folder"};
@@ -41,7 +50,7 @@ struct tokenizer_files {
     return found;
   }
   found.folder = path;
-  if (std::filesystem::exists(path / "tokenizer.model")) found.sentencepiece = path / "tokenizer.model";
+  if (const auto model = sentencepiece_path(path); std::filesystem::exists(model)) found.sentencepiece = model;
   if (std::filesystem::exists(path / "tokenizer.json")) found.json = path / "tokenizer.json";
   if (!found.sentencepiece && !found.json)
     throw mismatch_error(found.name, "", "a tokenizer.model or a tokenizer.json", "neither");
@@ -134,7 +143,11 @@ template <class IdOf>
       warnings.emplace_back(problem.what());
     }
   };
-  if (files.sentencepiece) load(!fast, [&] { model = load_sentencepiece_model(*files.sentencepiece); });
+  if (files.sentencepiece)
+    load(!fast, [&] {
+      refuse_tiktoken(*files.sentencepiece);
+      model = load_sentencepiece_model(*files.sentencepiece);
+    });
   if (files.json) load(fast, [&] { json = load_tokenizer_json(*files.json); });
   if (model && json) warnings = compare_vocabularies(files, model->pieces, json->pieces, chosen);
   tokenizer made = fast                            ? make_json_tokenizer(files, std::move(*json))

@@ -93,7 +93,8 @@ namespace detail {
   model.normalization.remove_extra_whitespaces = source.remove_extra_whitespaces;
   std::string marked;
   for (token_id id = 0; id < count; ++id) {
-    const piece_kind kind = source.pieces.kind(id);
+    // Of a model with added_tokens_decoder, llama.cpp's converter makes the unknown piece a control piece.
+    const piece_kind kind = source.special.unk == id ? piece_kind::unknown : source.pieces.kind(id);
     std::string_view text = source.pieces.text(id);
     if (!std::isfinite(source.pieces.score(id)))
       throw mismatch_error(source.name, "tokenizer.ggml.scores[" + std::to_string(id) + "]", "a finite number",

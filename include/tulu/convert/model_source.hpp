@@ -1,0 +1,89 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <tulu/checkpoint/catalogue.hpp>
+#include <tulu/checkpoint/gguf.hpp>
+#include <tulu/checkpoint/load_llama_config.hpp>
+#include <tulu/checkpoint/looks_like_diff.hpp>
+#include <tulu/checkpoint/meta.hpp>
+#include <tulu/checkpoint/open.hpp>
+#include <tulu/checkpoint/weight_files.hpp>
+#include <tulu/core/error.hpp>
+#include <tulu/model/llama_weights.hpp>
+#include <tulu/model/weight_slots.hpp>
+#include <tulu/tensor/dtype.hpp>
+#include <tulu/tensor/shape.hpp>
+
+namespace tulu::convert {
+
+/// A LLaMA model to be converted.
+struct model_source {
+  checkpoint::catalogue tensors;
+  llama_config config;
+  std::filesystem::path folder;                     ///< where its other files are
+  std::optional<checkpoint::gguf_metadata> gguf{};  ///< of a GGUF file
+  bool is_meta = false;                             ///< a folder of Meta's layout
+
+  /// tokenizer.model of a folder: in it or, in Meta's layout, one folder up; nothing when there is none.
+  [[nodiscard]] std::optional<std::filesystem::path> sentencepiece() const {
+    std::filesystem::path path = folder / "tokenizer.model";
+    if (gguf) return std::nullopt;
+    if (is_meta && !std::filesystem::exists(path))
+      path = std::filesystem::canonical(folder).parent_path() / "tokenizer.model";
+    return std::filesystem::exists(path) ? std::optional{path} : std::nullopt;
+  }
+};
+
+/// The tensors that the model of these is made of, in their order: without buffers that a model computes itself and,
+/// in a tied model, with the one vocabulary tensor under the name of the embedding.
+[[nodiscard]] inline std::vector<checkpoint::stored_tensor> model_tensors(const model_source& source) {
+  const bool has_embed = source.tensors.find(checkpoint::embed_name) != nullptr;
+  std::vector<checkpoint::stored_tensor> tensors;
+  for (const checkpoint::stored_tensor& tensor : source.tensors.tensors()) {
+    if (checkpoint::is_derived_buffer(tensor.name())) continue;
+    const bool is_tied_head = source.config.tie_word_embeddings && tensor.name() == checkpoint::head_name;
+    if (is_tied_head && has_embed) continue;
+    tensors.push_back(is_tied_head ? tensor.renamed(std::string{checkpoint::embed_name}) : tensor);
+  }
+  return tensors;
+}
+
+namespace detail {
+
+/// Throws when a tensor that the model needs is missing or has another shape or type than those of weights.
+inline void check_tensors(const model_source& source) {
+  llama_weights unused;
+  unused.config = source.config;
+  llama_layer layer;
+  const auto check = [&](const tulu::detail::weight_slot& slot) {
+    const checkpoint::stored_tensor* const tensor = source.tensors.find(slot.name);
+    const std::string expected = "weights of shape " + to_string(slot.extents) + " as " + source.config.file + " says";
+    if (tensor == nullptr) throw mismatch_error(source.tensors.path().string(), slot.name, expected, "no such tensor");
+    if (tensor->extents() != slot.extents || !is_weight_type(tensor->type()))
+      throw mismatch_error(tensor->file().path().string(), slot.name, expected,
+                           std::string{name(tensor->type())} + " " + to_string(tensor->extents()));
+  };
+  for (const auto& slot : tulu::detail::outer_slots(source.tensors, source.config, unused)) check(slot);
+  for (std::size_t i = 0; i < source.config.num_hidden_layers; ++i)
+    for (const auto& slot : tulu::detail::layer_slots(source.config, i, layer)) check(slot);
+}
+
+}  // namespace detail
+
+/// Opens a model in Hugging Face's or Meta's layout or in GGUF. Throws for a weight diff, for another architecture, and
+/// when a tensor is missing or does not fit the configuration.
+[[nodiscard]] inline model_source open_model_source(const std::filesystem::path& path) {
+  model_source source{checkpoint::open(path), load_llama_config(path), checkpoint::folder_of(path)};
+  if (checkpoint::is_gguf(path)) source.gguf = checkpoint::read_gguf_metadata(path);
+  source.is_meta = checkpoint::is_meta_folder(path);
+  checkpoint::refuse_diff(source.tensors);
+  detail::check_tensors(source);
+  return source;
+}
+
+}  // namespace tulu::convert
