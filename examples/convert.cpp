@@ -3,9 +3,8 @@
 #include <string_view>
 #include <vector>
 
+#include "support/conversions.hpp"
 #include "support/diff_program.hpp"
-#include <tulu/convert/convert_to_folder.hpp>
-#include <tulu/convert/convert_to_gguf.hpp>
 
 namespace {
 
@@ -17,10 +16,10 @@ struct arguments : cli::diff_arguments {
 
 void convert(const arguments& given) {
   cli::progress_bar bar{!given.common.quiet};
-  const tulu::convert_options options = cli::to_options(given, cli::stop_on_interrupt(), bar);
-  cli::run_diff(given, options, bar, [&](const tulu::convert_options& now) {
-    return given.is_gguf() ? tulu::convert_to_gguf(given.source, given.out, now)
-                           : tulu::convert_to_folder(given.source, given.out, now);
+  const tulu::diff_options options = cli::to_options(given, cli::stop_on_interrupt(), bar);
+  cli::run_diff(given, options, bar, [&](const tulu::diff_options& now) {
+    return given.is_gguf() ? cli::convert_to_gguf(given.source, given.out, now)
+                           : cli::convert_to_folder(given.source, given.out, now);
   });
 }
 

@@ -4,13 +4,12 @@
 #include <vector>
 
 #include "support/cli.hpp"
+#include "support/loading.hpp"
 #include "support/model_options.hpp"
 #include "support/parse_ids.hpp"
 #include "support/progress_bar.hpp"
 #include "support/read_text.hpp"
-#include <tulu/checkpoint/load_llama_config.hpp>
 #include <tulu/io/npy.hpp>
-#include <tulu/model/load.hpp>
 
 namespace {
 
@@ -38,13 +37,13 @@ std::vector<tulu::token_id> read_ids(const std::string& path, const tulu::llama_
 }
 
 void compute(const arguments& given) {
-  const tulu::llama_config config = tulu::load_llama_config(given.model.model);
+  const tulu::llama_config config = cli::load_llama_config(given.model.model);
   const auto ids = read_ids(given.ids, config);
   const auto stop = cli::stop_on_interrupt();
   cli::progress_bar bar{!given.common.quiet};
   const std::array extents{ids.size(), config.vocab_size};
   tulu::io::write_npy(given.out, extents, [&](auto&& write) {
-    const auto model = tulu::load_model(given.model.model, cli::to_load_options(given.model, given.common, stop, bar));
+    const auto model = cli::load_model(given.model.model, cli::to_load_options(given.model, given.common, stop, bar));
     bar.clear();
     cli::print_warnings(model->weights().warnings);
     tulu::kv_cache cache = model->make_cache(ids.size(), tulu::dtype::f32);

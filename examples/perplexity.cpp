@@ -8,14 +8,13 @@
 
 #include "support/chat_model.hpp"
 #include "support/cli.hpp"
+#include "support/loading.hpp"
 #include "support/model_options.hpp"
 #include "support/progress_bar.hpp"
 #include "support/read_text.hpp"
 #include <tulu/chat/segment.hpp>
-#include <tulu/checkpoint/load_llama_config.hpp>
 #include <tulu/generation/encode_prompt.hpp>
 #include <tulu/generation/perplexity.hpp>
-#include <tulu/model/load.hpp>
 
 namespace {
 
@@ -36,7 +35,7 @@ struct encoded_text {
 encoded_text read_ids(const arguments& given) {
   const std::array<tulu::chat::segment, 2> segments{
       {{tulu::chat::segment_kind::start, {}}, {tulu::chat::segment_kind::text, cli::read_text(given.file)}}};
-  const auto tokens = cli::load_chat_tokenizer(given.model.model, cli::find_format("auto", given.model.model).format);
+  const auto tokens = cli::load_own_tokenizer(given.model.model);
   if (!given.common.quiet) cli::print_warnings(tokens.warnings());
   const tulu::special_tokens& special = tokens.special();
   return {tulu::encode_prompt(tokens, segments), special.adds_bos ? special.bos : std::nullopt};
@@ -58,13 +57,12 @@ void check_length(const arguments& given, const tulu::llama_config& config, std:
 }
 
 void compute(const arguments& given) {
-  const tulu::llama_config config = tulu::load_llama_config(given.model.model);
+  const tulu::llama_config config = cli::load_llama_config(given.model.model);
   const encoded_text text = read_ids(given);
   check_length(given, config, text.ids.size());
   const auto stop = cli::stop_on_interrupt();
   cli::progress_bar loading{!given.common.quiet};
-  const auto model =
-      tulu::load_model(given.model.model, cli::to_load_options(given.model, given.common, stop, loading));
+  const auto model = cli::load_model(given.model.model, cli::to_load_options(given.model, given.common, stop, loading));
   loading.clear();
   cli::print_warnings(model->weights().warnings);
   cli::progress_bar bar{!given.common.quiet, "chunks"};

@@ -1,16 +1,16 @@
 #include <array>
 #include <string_view>
 
+#include "support/conversions.hpp"
 #include "support/diff_program.hpp"
-#include <tulu/convert/convert_to_gguf.hpp>
 
 namespace {
 
 void quantize(const cli::diff_arguments& given) {
   cli::progress_bar bar{!given.common.quiet};
-  const tulu::convert_options options = cli::to_options(given, cli::stop_on_interrupt(), bar);
+  const tulu::diff_options options = cli::to_options(given, cli::stop_on_interrupt(), bar);
   cli::run_diff(given, options, bar,
-                [&](const tulu::convert_options& now) { return tulu::convert_to_gguf(given.source, given.out, now); });
+                [&](const tulu::diff_options& now) { return cli::convert_to_gguf(given.source, given.out, now); });
 }
 
 }  // namespace

@@ -3,8 +3,8 @@
 #include <string_view>
 #include <vector>
 
+#include "support/conversions.hpp"
 #include "support/diff_program.hpp"
-#include <tulu/convert/recover_to_gguf.hpp>
 
 namespace {
 
@@ -27,7 +27,7 @@ void recover(const arguments& given) {
   const auto diff = tulu::checkpoint::open(given.source);
   if (given.dry_run) return cli::print_plan(tulu::plan_recover(base, diff, given.out, options), options);
   cli::run_diff(given, options, bar, [&](const tulu::diff_options& now) {
-    return given.is_gguf() ? tulu::recover_to_gguf(base, diff, given.out, now)
+    return given.is_gguf() ? cli::recover_to_gguf(base, diff, given.out, now)
                            : tulu::recover(base, diff, given.out, now);
   });
   if (given.verify) cli::run_verify(given, options, bar);

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "support/cli.hpp"
+#include "support/loading.hpp"
 #include "support/parse_ids.hpp"
-#include <tulu/generation/load_tokenizer.hpp>
 #include <tulu/tokenizer/tokenizer.hpp>
 
 namespace {
@@ -37,7 +37,7 @@ std::string line_of(const std::vector<tulu::token_id>& ids) {
 void tokenize(const arguments& given) {
   std::optional<tulu::tokenizer_mode> mode;
   if (!given.mode.empty()) mode = tulu::parse_tokenizer_mode(given.mode);
-  const tulu::tokenizer tokens = tulu::load_tokenizer(given.model, mode);
+  const tulu::tokenizer tokens = cli::load_tokenizer(given.model, mode);
   if (!given.common.quiet) cli::print_warnings(tokens.warnings());
   const std::string input = read_all(std::cin);
   if (given.decode) {

@@ -1,30 +1,15 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdio>
 #include <filesystem>
-#include <iostream>
 #include <memory>
+#include <stop_token>
 #include <string>
-#include <string_view>
-#include <utility>
 
 #include "model_options.hpp"
-#include "progress_bar.hpp"
 #include <tulu/chat/templates.hpp>
-#include <tulu/checkpoint/gguf.hpp>
-#include <tulu/checkpoint/load_llama_config.hpp>
-#include <tulu/checkpoint/looks_like_diff.hpp>
-#include <tulu/checkpoint/open.hpp>
-#include <tulu/checkpoint/weight_files.hpp>
-#include <tulu/generation/choose_template.hpp>
-#include <tulu/generation/context_policy.hpp>
-#include <tulu/generation/load_tokenizer.hpp>
 #include <tulu/model/llama_model.hpp>
-#include <tulu/model/load.hpp>
-#include <tulu/model/memory_estimate.hpp>
-#include <tulu/model/workspace.hpp>
+#include <tulu/tokenizer/tokenizer.hpp>
 
 namespace cli {
 
@@ -35,83 +20,12 @@ struct chat_model {
   tulu::chat::any_template format;
 };
 
-/// The format of that name; for auto the model's own.
-[[nodiscard]] inline tulu::template_choice find_format(const std::string& name, const std::filesystem::path& model) {
-  if (name == "auto") return tulu::choose_template(model);
-  return {tulu::chat::template_by_name(name).value(), "as asked"};
-}
+/// The tokenizer of a model in the mode that the model's own chat format was trained with.
+[[nodiscard]] tulu::tokenizer load_own_tokenizer(const std::filesystem::path& model);
 
-/// The tokenizer of a model in the mode that `format` was trained with.
-[[nodiscard]] inline tulu::tokenizer load_chat_tokenizer(const std::filesystem::path& model,
-                                                         const tulu::chat::any_template& format) {
-  const bool whole = tulu::checkpoint::is_gguf(model);
-  const std::filesystem::path source = whole ? model : tulu::checkpoint::folder_of(model);
-  return tulu::load_tokenizer(source, tulu::choose_tokenizer_mode(format, source));
-}
-
-/// 1350000000 → "1.35 billion parameters".
-[[nodiscard]] inline std::string describe_parameters(const tulu::checkpoint::catalogue& model) {
-  double count = 0;
-  for (const auto& tensor : model.tensors()) count += static_cast<double>(tensor.size());
-  char text[64];
-  if (count >= 1e9) {
-    std::snprintf(text, sizeof text, "%.2f billion parameters", count / 1e9);
-  } else {
-    std::snprintf(text, sizeof text, "%.2f million parameters", count / 1e6);
-  }
-  return text;
-}
-
-/// The type of the weights in memory: the one asked for, or that of the largest tensor.
-[[nodiscard]] inline std::string_view describe_weights(const tulu::checkpoint::catalogue& model,
-                                                       const tulu::load_options& options) {
-  if (options.weights) return tulu::name(*options.weights);
-  const auto tensors = model.tensors();
-  const auto largest = std::max_element(tensors.begin(), tensors.end(),
-                                        [](const auto& a, const auto& b) { return a.size() < b.size(); });
-  return largest == tensors.end() ? "no" : tulu::name(largest->type());
-}
-
-/// The memory that a model will take with one conversation of `context` tokens.
-[[nodiscard]] inline std::string describe_memory(const tulu::checkpoint::catalogue& model,
-                                                 const tulu::llama_config& config, const tulu::load_options& options,
-                                                 std::size_t context) {
-  const tulu::workspace_size pass = tulu::llama_model::size_of_workspace(
-      config.vocab_size, *options.kernels, options.model, options.model.workers->threads());
-  const tulu::memory_estimate needed =
-      tulu::estimate_memory(model, config, options.weights, context, tulu::context_options{}.cache_type,
-                            tulu::workspace::bytes_for(config, pass));
-  const auto bytes = [](std::size_t count) { return human_bytes(static_cast<double>(count)); };
-  std::string text = "memory " + bytes(needed.in_memory()) + " (cache " + bytes(needed.kv_cache) + ")";
-  return needed.weights_mapped == 0 ? text : text + " and " + bytes(needed.weights_mapped) + " of mapped weights";
-}
-
-/// Loads the model, its tokenizer and its format, and says on stderr what that is. Throws as they do.
-[[nodiscard]] inline chat_model load_chat_model(const model_arguments& given, const common_options& common,
-                                                const std::string& format_name, std::size_t context,
-                                                std::stop_token stop) {
-  const tulu::llama_config config = tulu::load_llama_config(given.model);
-  const tulu::checkpoint::catalogue weights = tulu::checkpoint::open(given.model);
-  if (!given.allow_diff) tulu::checkpoint::refuse_diff(weights);
-  const tulu::template_choice format = find_format(format_name, given.model);
-  tulu::tokenizer tokens = load_chat_tokenizer(given.model, format.format);
-  progress_bar bar{!common.quiet};
-  const tulu::load_options options = to_load_options(given, common, std::move(stop), bar);
-  if (!common.quiet) {
-    print_warnings(tokens.warnings());
-    std::cerr << describe_parameters(weights) << ", " << describe_weights(weights, options) << " weights, backend "
-              << options.kernels->backend << ", threads " << options.model.workers->threads() << ", format "
-              << format.format.name() << " (" << tulu::printable(format.reason) << "), "
-              << describe_memory(weights, config, options, context != 0 ? context : config.max_position_embeddings)
-              << std::endl;
-  }
-  if (context > config.longest_sequence())
-    std::cerr << "warning: --context is " << context << ", but the model was made for " << config.longest_sequence()
-              << " tokens\n";
-  auto model = tulu::load_model(weights, config, options);
-  bar.clear();
-  print_warnings(model->weights().warnings);
-  return {std::move(model), std::move(tokens), format.format};
-}
+/// Loads the model, its tokenizer and the format of that name, auto for the model's own, and says on stderr what that
+/// is. Throws as they do.
+[[nodiscard]] chat_model load_chat_model(const model_arguments& given, const common_options& common,
+                                         const std::string& format_name, std::size_t context, std::stop_token stop);
 
 }  // namespace cli
