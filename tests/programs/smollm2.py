@@ -29,7 +29,7 @@ class SmolLM2(ProgramTest):
     def test_greedy_replies_are_those_of_transformers(self):
         for reply in self.answers["replies"]:
             result = run("chat", "--model", FILE, "--prompt", reply["prompt"], "--temperature", "0",
-                         "--max-new-tokens", "40", "--weights", "f32", "--quiet")  # fmt: skip
+                         "--max-new-tokens", "100", "--weights", "f32", "--quiet")  # fmt: skip
             self.assert_done(result)
             self.assertEqual(result.stdout.rstrip("\n"), reply["text"].rstrip("\n"), reply["prompt"])
 

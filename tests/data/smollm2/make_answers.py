@@ -31,7 +31,7 @@ PROMPTS = [
     "Write a Python function that adds two numbers.",
 ]
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
-TOKENS = 40  # of a reply at most
+TOKENS = 100  # of a reply at most
 CONTEXT = 512
 
 
