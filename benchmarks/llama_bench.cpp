@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "support/cli.hpp"
+#include "support/loading.hpp"
 #include "support/model_options.hpp"
 #include "support/random_llama.hpp"
 #include <tulu/model/llama_model.hpp>
-#include <tulu/model/load.hpp>
 
 namespace {
 
@@ -150,7 +150,7 @@ class read_loop {
 
 [[nodiscard]] std::shared_ptr<const tulu::llama_weights> get_weights(const arguments& given,
                                                                      const tulu::load_options& options) {
-  if (given.shape.empty()) return tulu::load_llama_weights(given.model.model, options, *options.model.workers);
+  if (given.shape.empty()) return cli::load_llama_weights(given.model.model, options);
   const tulu::llama_config shape = given.shape == "135m" ? shape_135m() : shape_1_3b();
   return cli::random_llama(shape, options.weights.value_or(tulu::dtype::bf16), *options.kernels,
                            *options.model.workers);

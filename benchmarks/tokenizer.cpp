@@ -15,7 +15,7 @@
 
 #include <benchmark/benchmark.h>
 
-#include <tulu/generation/load_tokenizer.hpp>
+#include "support/loading.hpp"
 #include <tulu/tokenizer/stream_decoder.hpp>
 #include <tulu/tokenizer/tokenizer.hpp>
 
@@ -38,7 +38,7 @@ std::optional<subject> load_subject() {
   const std::string path = setting("TULU_TOKENIZER_TEXT");
   if (model.empty() || path.empty()) return std::nullopt;
   std::ifstream file{path, std::ios::binary};
-  return subject{tulu::load_tokenizer(model, tulu::parse_tokenizer_mode(setting("TULU_TOKENIZER_MODE"))),
+  return subject{cli::load_tokenizer(model, tulu::parse_tokenizer_mode(setting("TULU_TOKENIZER_MODE"))),
                  {std::istreambuf_iterator<char>{file}, {}}};
 }
 
@@ -93,7 +93,7 @@ void load_model(benchmark::State& state) {
   if (shared(state) == nullptr) return;
   const std::string model = setting("TULU_TOKENIZER_MODEL");
   const auto mode = tulu::parse_tokenizer_mode(setting("TULU_TOKENIZER_MODE"));
-  for (auto _ : state) benchmark::DoNotOptimize(tulu::load_tokenizer(model, mode));
+  for (auto _ : state) benchmark::DoNotOptimize(cli::load_tokenizer(model, mode));
 }
 
 }  // namespace

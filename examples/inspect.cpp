@@ -2,8 +2,8 @@
 #include <string>
 
 #include "support/cli.hpp"
+#include "support/conversions.hpp"
 #include "support/progress_bar.hpp"
-#include <tulu/convert/inspection.hpp>
 #include <tulu/diff/digest.hpp>
 #include <tulu/simd/sha256.hpp>
 
@@ -46,7 +46,7 @@ void print_files(const tulu::inspection& found, const arguments& given) {
 }
 
 void inspect(const arguments& given) {
-  const tulu::inspection found = tulu::inspect(given.path);
+  const tulu::inspection found = cli::inspect(given.path);
   std::cout << "format: " << found.format << '\n';
   print_config(found);
   std::cout << "tensors: " << found.tensors.tensors().size() << ", elements: " << found.elements() << '\n';

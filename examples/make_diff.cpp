@@ -1,15 +1,17 @@
+#include "support/conversions.hpp"
 #include "support/diff_program.hpp"
+#include "support/loading.hpp"
 
 namespace {
 
 void make_diff(const cli::diff_arguments& given) {
   cli::progress_bar bar{!given.common.quiet};
   const tulu::diff_options options = cli::to_options(given, cli::stop_on_interrupt(), bar);
-  const auto base = tulu::checkpoint::open(given.base);
-  const auto tuned = tulu::checkpoint::open(given.source);
-  if (given.dry_run) return cli::print_plan(tulu::plan_make_diff(base, tuned, given.out, options), options);
+  const auto base = cli::open_checkpoint(given.base);
+  const auto tuned = cli::open_checkpoint(given.source);
+  if (given.dry_run) return cli::print_plan(cli::plan_make_diff(base, tuned, given.out, options), options);
   cli::run_diff(given, options, bar,
-                [&](const tulu::diff_options& now) { return tulu::make_diff(base, tuned, given.out, now); });
+                [&](const tulu::diff_options& now) { return cli::make_diff(base, tuned, given.out, now); });
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "support/conversions.hpp"
 #include "support/diff_program.hpp"
+#include "support/loading.hpp"
 
 namespace {
 
@@ -23,12 +24,12 @@ void recover(const arguments& given) {
   if (given.scheme == "alpaca") options.scheme = tulu::diff_scheme::alpaca;
   if (given.base.empty()) return cli::run_verify(given, options, bar);
 
-  const auto base = tulu::checkpoint::open(given.base);
-  const auto diff = tulu::checkpoint::open(given.source);
-  if (given.dry_run) return cli::print_plan(tulu::plan_recover(base, diff, given.out, options), options);
+  const auto base = cli::open_checkpoint(given.base);
+  const auto diff = cli::open_checkpoint(given.source);
+  if (given.dry_run) return cli::print_plan(cli::plan_recover(base, diff, given.out, options), options);
   cli::run_diff(given, options, bar, [&](const tulu::diff_options& now) {
     return given.is_gguf() ? cli::recover_to_gguf(base, diff, given.out, now)
-                           : tulu::recover(base, diff, given.out, now);
+                           : cli::recover(base, diff, given.out, now);
   });
   if (given.verify) cli::run_verify(given, options, bar);
 }

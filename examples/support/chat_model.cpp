@@ -11,7 +11,6 @@
 #include "progress_bar.hpp"
 #include <tulu/checkpoint/gguf.hpp>
 #include <tulu/checkpoint/looks_like_diff.hpp>
-#include <tulu/checkpoint/open.hpp>
 #include <tulu/checkpoint/weight_files.hpp>
 #include <tulu/generation/choose_template.hpp>
 #include <tulu/generation/context_policy.hpp>
@@ -79,7 +78,7 @@ tulu::tokenizer load_own_tokenizer(const std::filesystem::path& model) {
 chat_model load_chat_model(const model_arguments& given, const common_options& common, const std::string& format_name,
                            std::size_t context, std::stop_token stop) {
   const tulu::llama_config config = load_llama_config(given.model);
-  const tulu::checkpoint::catalogue weights = tulu::checkpoint::open(given.model);
+  const tulu::checkpoint::catalogue weights = open_checkpoint(given.model);
   if (!given.allow_diff) tulu::checkpoint::refuse_diff(weights);
   const tulu::template_choice format = find_format(format_name, given.model);
   tulu::tokenizer tokens = load_chat_tokenizer(given.model, format.format);

@@ -187,7 +187,7 @@ class BadInput(Logits):
         norm = self.tensors["model.norm.weight"]
         doubles = checkpoints.Tensor("F64", norm.shape, struct.pack(f"<{norm.shape[0]}d", *norm.values()))
         changed = dict(self.tensors, **{"model.norm.weight": doubles})
-        self.refused("model.norm.weight: expected F32, F16 or BF16, found F64", model=self.write(changed, "type"))
+        self.refused("model.norm.weight: expected F32, F16, BF16 or a block type, found F64", model=self.write(changed, "type"))
 
     def test_nan_is_a_warning_that_names_the_tensor(self):
         name = "model.layers.1.mlp.gate_proj.weight"
