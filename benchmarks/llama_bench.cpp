@@ -192,7 +192,7 @@ int main(int argc, char** argv) {
   CLI::App app{"Tokens per second of the forward pass: medians of some repetitions.", "llama_bench"};
   arguments given;
   cli::add_common_options(app, given.common);
-  auto* model = app.add_option("--model", given.model.model, "A model folder");
+  auto* model = app.add_option("--model", given.model.model, cli::model_help);
   auto* shape = app.add_option("--shape", given.shape, "Random weights of this shape");
   shape->check(cli::one_of(std::array<std::string_view, 2>{"135m", "1.3b"}))->excludes(model);
   cli::add_model_options(app, given.model);

@@ -164,7 +164,7 @@ int main(int argc, char** argv) {
   arguments given;
   given.answers.sampling.want_logprob = false;
   cli::add_common_options(app, given.common);
-  app.add_option("--model", given.model.model, "A model folder, or a weight file with config.json beside it");
+  app.add_option("--model", given.model.model, cli::model_help);
   app.add_option("--prompt", given.prompt, "Print the answer to this alone, and end");
   app.add_option("--system", given.system, "The system message");
   std::vector<std::string_view> formats{"auto"};

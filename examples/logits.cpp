@@ -58,8 +58,7 @@ int main(int argc, char** argv) {
   CLI::App app{"The logits of a LLaMA model after each of the given ids, as a NumPy file.", "logits"};
   arguments given;
   cli::add_common_options(app, given.common);
-  app.add_option("--model", given.model.model, "A model folder, or a weight file with config.json beside it")
-      ->required();
+  app.add_option("--model", given.model.model, cli::model_help)->required();
   app.add_option("--ids-file", given.ids, "A file of ids, blank-separated, taken as they are")->required();
   app.add_option("--out", given.out,
                  "The .npy file to write: float32, a row for each id, a column for each row of lm_head")

@@ -85,7 +85,7 @@ int main(int argc, char** argv) {
   CLI::App app{"How well a LLaMA model predicts a text: perplexity by llama-perplexity's protocol.", "perplexity"};
   arguments given;
   cli::add_common_options(app, given.common);
-  app.add_option("--model", given.model.model, "A model folder, or a weight file")->required();
+  app.add_option("--model", given.model.model, cli::model_help)->required();
   app.add_option("--file", given.file, "The text")->required();
   app.add_option("--context", given.context, "Tokens of a chunk; the second half of each is predicted")
       ->check(CLI::PositiveNumber)

@@ -1,6 +1,7 @@
 #include "chat_model.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdio>
 #include <iostream>
@@ -15,6 +16,7 @@
 #include <tulu/generation/choose_template.hpp>
 #include <tulu/generation/context_policy.hpp>
 #include <tulu/model/memory_estimate.hpp>
+#include <tulu/model/quantised_type.hpp>
 #include <tulu/model/workspace.hpp>
 
 namespace cli {
@@ -47,13 +49,15 @@ std::string describe_parameters(const tulu::checkpoint::catalogue& model) {
   return text;
 }
 
-/// The type of the weights in memory: the one asked for, or that of the largest tensor.
-std::string_view describe_weights(const tulu::checkpoint::catalogue& model, const tulu::load_options& options) {
-  if (options.weights) return tulu::name(*options.weights);
-  const auto tensors = model.tensors();
-  const auto largest = std::max_element(tensors.begin(), tensors.end(),
-                                        [](const auto& a, const auto& b) { return a.size() < b.size(); });
-  return largest == tensors.end() ? "no" : tulu::name(largest->type());
+/// The type that most bytes of the matrices have in memory.
+std::string_view describe_weights(const tulu::checkpoint::catalogue& model, const tulu::llama_config& config,
+                                  const tulu::load_options& options) {
+  std::array<std::size_t, tulu::dtypes.size()> bytes{};
+  for (const auto& tensor : model.tensors()) {
+    const tulu::dtype type = tulu::weight_type_of(config, tensor, options.weights).type;
+    if (tensor.extents().rank() >= 2) bytes[static_cast<std::size_t>(type)] += tulu::bytes_of(type, tensor.size());
+  }
+  return name(static_cast<tulu::dtype>(std::max_element(bytes.begin(), bytes.end()) - bytes.begin()));
 }
 
 /// The memory that a model will take with one conversation of `context` tokens.
@@ -86,9 +90,9 @@ chat_model load_chat_model(const model_arguments& given, const common_options& c
   const tulu::load_options options = to_load_options(given, common, std::move(stop), bar);
   if (!common.quiet) {
     print_warnings(tokens.warnings());
-    std::cerr << describe_parameters(weights) << ", " << describe_weights(weights, options) << " weights, backend "
-              << options.kernels->backend << ", threads " << options.model.workers->threads() << ", format "
-              << format.format.name() << " (" << tulu::printable(format.reason) << "), "
+    std::cerr << describe_parameters(weights) << ", " << describe_weights(weights, config, options)
+              << " weights, backend " << options.kernels->backend << ", threads " << options.model.workers->threads()
+              << ", format " << format.format.name() << " (" << tulu::printable(format.reason) << "), "
               << describe_memory(weights, config, options, context != 0 ? context : config.max_position_embeddings)
               << std::endl;
   }

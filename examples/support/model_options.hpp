@@ -32,6 +32,8 @@ struct model_arguments {
 inline constexpr std::array<std::string_view, 8> weights_names{"auto", "f32",  "f16",  "bf16",
                                                                "q8_0", "q4_0", "q4_k", "q6_k"};
 
+inline constexpr char model_help[] = "A model folder, a weight file with config.json beside it, or a GGUF file";
+
 /// --weights, --backend and --allow-diff; the model is the program's own.
 inline void add_model_options(CLI::App& app, model_arguments& arguments) {
   app.add_option("--weights", arguments.weights, "Type of the weight matrices in memory (auto: as stored)")

@@ -57,7 +57,7 @@ TEST_CASE("choose_template: an unknown chat template is told and does not stop t
 
 TEST_CASE("choose_template: chat_template.jinja counts before tokenizer_config.json") {
   const model_folder model;
-  model.jinja("[INST]");
+  model.jinja("[INST] <<SYS>>");
   write_file(model.path / "chat_template.jinja", "<|im_start|>");
   CHECK(model.name() == "chatml");
   CHECK(model.reason() == "chat_template.jinja has a chat template of this kind");
@@ -108,7 +108,7 @@ TEST_CASE("choose_template: a weight file stands for its folder") {
     CHECK(tulu::choose_template(weights).reason == model.reason());
   };
   same("vicuna");
-  model.jinja("[INST]");
+  model.jinja("[INST] <<SYS>>");
   same("llama2");
   write_file(model.path / "chat_template.jinja", "<|im_start|>");
   same("chatml");
@@ -145,7 +145,7 @@ TEST_CASE("choose_template: of a GGUF file its template, its tokens, its names, 
   set("tokenizer.ggml.tokens", gguf_value::array_of(std::vector<std::string>{"<|start_header_id|>", "<|im_start|>"}));
   set("tokenizer.ggml.token_type", gguf_value::array_of(std::vector<std::int32_t>{1, 3}));
   CHECK(reason_for("chatml") == "the vocabulary has a token <|im_start|>");
-  set("tokenizer.chat_template", gguf_value::of("[INST]"));
+  set("tokenizer.chat_template", gguf_value::of("[INST] <<SYS>>"));
   CHECK(reason_for("llama2") == "tokenizer.chat_template has a chat template of this kind");
   entries.back().value = gguf_value::of("something else");
   CHECK(reason_for("chatml").starts_with("the chat template of tokenizer.chat_template is of no known kind; "));

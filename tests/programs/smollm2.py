@@ -52,16 +52,28 @@ class SmolLM2(ProgramTest):
         print(f"same argmax at {same} of {total} positions")
         self.assertGreaterEqual(same, 0.97 * total)
 
-    def test_perplexity(self):
+    def perplexity(self, *arguments):
         text = self.dir / "text.txt"
         text.write_bytes((DATA / "text.txt").read_bytes() + (SOURCE / "LICENSE").read_bytes())
-        result = self.assert_done(run("perplexity", "--model", FILE, "--file", text, "--quiet"))
+        result = self.assert_done(run("perplexity", "--model", FILE, "--file", text, "--quiet", *arguments))
+        print(" ".join(arguments), result.stdout.splitlines()[-1])
         word, value, _, tokens = result.stdout.splitlines()[-1].split()
-        print(result.stdout.splitlines()[-1])
         self.assertEqual(word, "perplexity")
+        return float(value), int(tokens)
+
+    def test_perplexity(self):
+        value, tokens = self.perplexity()
         for judge in ("transformers_perplexity", "llama_perplexity"):
-            self.assertEqual(int(tokens), self.answers[judge]["tokens"])
-            self.assertLess(abs(float(value) / self.answers[judge]["value"] - 1), 0.005, judge)
+            self.assertEqual(tokens, self.answers[judge]["tokens"])
+            self.assertLess(abs(value / self.answers[judge]["value"] - 1), 0.005, judge)
+
+    def test_perplexity_of_weights_quantised_at_load(self):
+        """q8_0 against float32, the others against transformers on what llama-quantize made of the file."""
+        exact, _ = self.perplexity("--weights", "f32")
+        self.assertLess(abs(self.perplexity("--weights", "q8_0")[0] / exact - 1), 0.001)
+        for name in ("q4_0", "q4_k", "q6_k"):
+            value, _ = self.perplexity("--weights", name)
+            self.assertLess(value, 1.005 * self.answers["quantised_perplexity"][name], name)
 
 
 if __name__ == "__main__":

@@ -30,11 +30,11 @@ struct template_hint {
   return found == hints.end() ? nullptr : &*found;
 }
 
-/// What a Jinja template writes in each format, the particular before the general.
+/// What a Jinja template writes in each format, the particular before the general. [INST] without <<SYS>> is none of
+/// them: Mistral's models write it otherwise than LLaMA 2's.
 inline constexpr template_hint jinja_hints[] = {
-    {"llama3", {"<|start_header_id|>"}}, {"chatml", {"<|im_start|>"}}, {"zephyr", {"<|user|>", "<|assistant|>"}},
-    {"llama2", {"[INST]", "<<SYS>>"}},   {"llama2", {"[INST]"}},       {"alpaca", {"### Instruction:"}},
-    {"vicuna", {"USER:", "ASSISTANT:"}},
+    {"llama3", {"<|start_header_id|>"}}, {"chatml", {"<|im_start|>"}},     {"zephyr", {"<|user|>", "<|assistant|>"}},
+    {"llama2", {"[INST]", "<<SYS>>"}},   {"alpaca", {"### Instruction:"}}, {"vicuna", {"USER:", "ASSISTANT:"}},
 };
 
 /// Tulu and Zephyr write the same markers; Zephyr ends the user's turns with EOS, too, others with a token of theirs.

@@ -100,15 +100,22 @@ class template_chooser {
  private:
   [[nodiscard]] template_choice choose_by_metadata(const checkpoint::gguf_metadata& metadata) {
     constexpr std::string_view jinja_key = "tokenizer.chat_template";
-    if (const auto jinja = metadata.get<std::string>(jinja_key))
-      if (const auto choice = by_jinja(*jinja, jinja_key)) return *choice;
-    const std::string tokens = special_tokens_of(metadata);
-    if (const auto choice = by_token(token_hints, tokens)) return *choice;
+    if (const std::string jinja = text_of(metadata, jinja_key); !jinja.empty())
+      if (const auto choice = by_jinja(jinja, jinja_key)) return *choice;
     for (const std::string_view key : {"general.name", "general.basename", "general.finetune"})
-      if (const auto choice = by_name(metadata.get<std::string>(key).value_or(""))) return *choice;
+      if (const auto choice = by_name(text_of(metadata, key))) return *choice;
     if (const auto choice = by_name(*file_)) return *choice;
+    std::string tokens;
+    tolerate("the vocabulary", [&] { tokens = special_tokens_of(metadata); });
+    if (const auto choice = by_token(token_hints, tokens)) return *choice;
     if (const auto choice = by_token(weak_token_hints, tokens)) return *choice;
     return choice_of("tulu", problems_ + "nothing in the model's metadata names a format");
+  }
+  /// The value of a key, empty when there is none that can be read.
+  [[nodiscard]] std::string text_of(const checkpoint::gguf_metadata& metadata, std::string_view key) {
+    std::string text;
+    tolerate(key, [&] { text = metadata.get<std::string>(key).value_or(""); });
+    return text;
   }
   /// The tokens that are no parts of words, each on a line.
   [[nodiscard]] static std::string special_tokens_of(const checkpoint::gguf_metadata& metadata) {
@@ -193,7 +200,7 @@ class template_chooser {
 ///   - tokens that were added for one format;
 ///   - the name in config.json's _name_or_path, the model that this one was trained from;
 ///   - tokens that were added for a format and are common in others.
-/// Of a GGUF file the metadata tell: its chat template, its tokens, its names, the name of the file, common tokens.
+/// Of a GGUF file the metadata tell: its chat template, its names, the name of the file, its tokens, common ones last.
 /// Else it is tulu. A template of an unknown kind or a file that cannot be read does not stop it and is told in the
 /// reason.
 [[nodiscard]] inline template_choice choose_template(const std::filesystem::path& path) {

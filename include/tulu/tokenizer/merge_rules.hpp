@@ -23,7 +23,7 @@ namespace tulu::detail {
   return std::pair{merge.substr(0, blank), merge.substr(blank + 1)};
 }
 
-/// The rules of merges "a b" (GGUF, merges.txt) between pieces of `pieces`, in their order. `merges` is a range of
+/// The rules of merges "a b" (GGUF) between pieces of `pieces`, in their order. `merges` is a range of
 /// texts. An error, which names `file`, `place` and the number of the merge, for one that is none or that has no
 /// pieces.
 template <class Merges>

