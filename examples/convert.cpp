@@ -44,5 +44,5 @@ int main(int argc, char** argv) {
       throw CLI::ValidationError("--dtype", given.type + " needs --format gguf");
   });
   if (const auto code = cli::parse(app, argc, argv)) return *code;
-  return cli::guarded([&] { convert(given); }, cli::can_be_continued);
+  return cli::guarded([&] { convert(given); }, given.is_gguf() ? cli::starts_over : cli::can_be_continued);
 }

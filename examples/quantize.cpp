@@ -27,5 +27,5 @@ int main(int argc, char** argv) {
       ->required();
   app.add_flag("--force", given.force, "Replace an output that tulu made of other inputs or options");
   if (const auto code = cli::parse(app, argc, argv)) return *code;
-  return cli::guarded([&] { quantize(given); }, "interrupted");
+  return cli::guarded([&] { quantize(given); }, cli::starts_over);
 }

@@ -66,5 +66,5 @@ int main(int argc, char** argv) {
     if (given.is_gguf() && given.dry_run) throw CLI::ValidationError("--dry-run", "not with --format gguf");
   });
   if (const auto code = cli::parse(app, argc, argv)) return *code;
-  return cli::guarded([&] { recover(given); }, cli::can_be_continued);
+  return cli::guarded([&] { recover(given); }, given.is_gguf() ? cli::starts_over : cli::can_be_continued);
 }

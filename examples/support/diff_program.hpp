@@ -29,6 +29,7 @@ struct diff_arguments {
 };
 
 inline constexpr std::string_view can_be_continued = "interrupted: run the same command again to continue";
+inline constexpr std::string_view starts_over = "interrupted: the same command starts over";
 
 inline constexpr std::array<std::string_view, 6> diff_types{"float32", "float16", "bfloat16", "f32", "f16", "bf16"};
 

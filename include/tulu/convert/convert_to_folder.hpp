@@ -81,6 +81,12 @@ inline void plan_side_files(const model_source& source, diff::plan& work) {
   work.config = format_config(source.config, type);
   work.texts.emplace_back("generation_config.json", format_generation_config(source.config));
   if (source.is_meta) return plan_meta_tokenizer(source, work);
+  constexpr std::string_view tokens = "tokenizer.ggml.tokens";
+  const std::size_t count = source.gguf->required<std::vector<std::string_view>>(tokens).size();
+  if (count > source.config.vocab_size)
+    throw source.gguf->mismatch(tokens,
+                                "at most " + std::to_string(source.config.vocab_size) + ", the rows of the embedding",
+                                std::to_string(count) + " tokens");
   for (auto& file : gguf_tokenizer_files(*source.gguf)) work.texts.push_back(std::move(file));
 }
 
@@ -95,6 +101,8 @@ inline void plan_side_files(const model_source& source, diff::plan& work) {
     job.tensors.push_back(converted(tensor, detail::safetensors_type_for(tensor, options.type), *options.kernels));
   for (const checkpoint::stored_tensor& tensor : job.tensors)
     job.plan.tensors.push_back({tensor.name(), tensor.type(), tensor.extents(), &tensor, {}});
+  if (const auto line = tulu::detail::describe_ignored(source.tensors, source.config))
+    job.plan.warnings.push_back(*line);
   diff::plan_shards(job.plan, options.max_shard_bytes, {{"format", "pt"}});
   detail::plan_side_files(source, job.plan);
   job.plan.identity = identify(source, "safetensors", options);

@@ -52,8 +52,7 @@ namespace convert::detail {
 /// The metadata of the output. Those of a GGUF source are kept, as llama-quantize keeps them, but for what the output
 /// changes.
 [[nodiscard]] inline std::vector<checkpoint::gguf_entry> gguf_metadata_of(const model_source& source, dtype type) {
-  const std::string name = std::filesystem::absolute(source.folder).lexically_normal().filename().string();
-  std::vector<checkpoint::gguf_entry> keys = checkpoint::gguf_llama_keys(source.config, name, type);
+  std::vector<checkpoint::gguf_entry> keys = checkpoint::gguf_llama_keys(source.config, source.name, type);
   if (!source.gguf) {
     for (auto& key : gguf_tokenizer_keys(source)) keys.push_back(std::move(key));
     return keys;
@@ -104,10 +103,12 @@ namespace convert {
 [[nodiscard]] inline gguf_job prepare_gguf(const model_source& source, const std::filesystem::path& to,
                                            const convert_options& options) {
   refuse_input_as_output(source, to);
+  if (!to.has_filename()) throw mismatch_error(to.string(), "", "the name of a file", "that of a folder");
   fallback_count fallbacks;
   gguf_job job{to, detail::gguf_tensors(model_tensors(source), source.config, options, fallbacks), {}, {}};
   const dtype type = options.type.value_or(detail::most_common_type(job.tensors));
   job.metadata = detail::gguf_metadata_of(source, type);
+  if (const auto line = tulu::detail::describe_ignored(source.tensors, source.config)) job.warnings.push_back(*line);
   if (const auto line = fallbacks.line()) job.warnings.push_back(*line);
   return job;
 }
@@ -126,6 +127,7 @@ inline convert_result convert_to_gguf(const std::filesystem::path& from, const s
     const convert::model_source source = convert::open_model_source(from);
     convert::gguf_job job = convert::prepare_gguf(source, to, options);
     job.identity = convert::identify(source, "gguf", options);
+    job.identity.emplace_back("name", source.name);
     return convert::write_gguf(job, options);
   });
 }

@@ -54,6 +54,7 @@ class output_lock {
       : path_{target.parent_path() / ("." + target.filename().string() + ".lock")},
         fd_{::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)} {
     if (!fd_.valid()) throw io::system_error(path_, "create");
+    // A file system without locks goes without.
     const bool is_taken = ::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
     struct stat opened {};
     struct stat named {};  // another run may have ended, and removed the file, since it was opened
@@ -146,13 +147,14 @@ class tensor_stream {
 /// else, and, without `force`, for an output of other inputs or options and for a damaged one.
 [[nodiscard]] inline std::optional<diff::manifest> examine_gguf(const gguf_job& job, bool force) {
   const auto found = diff::load_manifest_file(gguf_manifest_path(job.path));
-  const bool is_there = std::filesystem::exists(job.path);
+  const bool is_there = std::filesystem::exists(std::filesystem::symlink_status(job.path));
+  const bool is_partial = std::filesystem::exists(io::partial_path(job.path));
   const std::string name = job.path.filename().string();
   if (is_there && (!found || !found->files.contains(name)))
     throw mismatch_error(job.path.string(), "", "nothing or an output of this program", "a foreign file");
-  if (!found || force) return std::nullopt;
+  const bool is_left_over = !is_there && !is_partial;  // a manifest whose file was removed
+  if (!found || force || is_left_over) return std::nullopt;
   diff::detail::refuse_other(job.path, is_there ? "an" : "a partial", job.identity, found->identity);
-  const bool is_partial = std::filesystem::exists(io::partial_path(job.path));
   if (!is_there || is_partial) return std::nullopt;
   if (const std::size_t size = std::filesystem::file_size(job.path); size != found->files.at(name).bytes)
     throw mismatch_error(job.path.string(), "",
@@ -174,7 +176,8 @@ inline convert_result write_gguf(const gguf_job& job, const convert_options& opt
     for (const std::string& warning : job.warnings) options.on_warning(warning);
   if (const auto parent = job.path.parent_path(); !parent.empty()) std::filesystem::create_directories(parent);
   const detail::output_lock lock{job.path};
-  diff::check_free_space(job.path, plan.file_bytes);
+  const std::size_t reserved = diff::allocated_bytes(io::partial_path(job.path));
+  diff::check_free_space(job.path, plan.file_bytes - std::min(plan.file_bytes, reserved));
   checkpoint::shard_writer out{job.path, plan.header, plan.file_bytes, options.hashing};
   detail::tensor_stream stream{out, options, plan.file_bytes};
   for (std::size_t i = 0; i < job.tensors.size(); ++i) {

@@ -107,10 +107,11 @@ class gguf_tokenizer_writer {
     out["add_bos_token"] = adds_bos;
     out["add_eos_token"] = metadata_.get<bool>("tokenizer.ggml.add_eos_token").value_or(false);
     out["added_tokens_decoder"] = io::json::object();
+    auto& decoder = out["added_tokens_decoder"].get_ref<io::json::object_t&>();
     for (io::json added : added_tokens()) {
       const std::string id = std::to_string(added["id"].get<token_id>());
       added.erase("id");
-      out["added_tokens_decoder"][id] = std::move(added);
+      decoder.emplace_back(id, std::move(added));  // operator[] would look at all of them
     }
     if (auto text = metadata_.get<std::string>("tokenizer.chat_template")) out["chat_template"] = std::move(*text);
     out["clean_up_tokenization_spaces"] = false;

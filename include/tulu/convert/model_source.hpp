@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include <tulu/checkpoint/open.hpp>
 #include <tulu/checkpoint/weight_files.hpp>
 #include <tulu/core/error.hpp>
+#include <tulu/io/file.hpp>
 #include <tulu/model/llama_weights.hpp>
 #include <tulu/model/weight_slots.hpp>
 #include <tulu/tensor/dtype.hpp>
@@ -28,6 +30,7 @@ struct model_source {
   std::filesystem::path folder;                     ///< where its other files are
   std::optional<checkpoint::gguf_metadata> gguf{};  ///< of a GGUF file
   bool is_meta = false;                             ///< a folder of Meta's layout
+  std::string name{};                               ///< what the model is called: its folder
 
   /// tokenizer.model of a folder: in it or, in Meta's layout, one folder up; nothing when there is none.
   [[nodiscard]] std::optional<std::filesystem::path> sentencepiece() const {
@@ -39,15 +42,14 @@ struct model_source {
   }
 };
 
-/// The tensors that the model of these is made of, in their order: without buffers that a model computes itself and,
-/// in a tied model, with the one vocabulary tensor under the name of the embedding.
+/// The tensors that the model of these needs, in their order; in a tied model the one vocabulary tensor has the name of
+/// the embedding.
 [[nodiscard]] inline std::vector<checkpoint::stored_tensor> model_tensors(const model_source& source) {
-  const bool has_embed = source.tensors.find(checkpoint::embed_name) != nullptr;
+  const std::set<std::string> needed = tulu::detail::needed_names(source.tensors, source.config);
   std::vector<checkpoint::stored_tensor> tensors;
   for (const checkpoint::stored_tensor& tensor : source.tensors.tensors()) {
-    if (checkpoint::is_derived_buffer(tensor.name())) continue;
+    if (!needed.contains(tensor.name())) continue;
     const bool is_tied_head = source.config.tie_word_embeddings && tensor.name() == checkpoint::head_name;
-    if (is_tied_head && has_embed) continue;
     tensors.push_back(is_tied_head ? tensor.renamed(std::string{checkpoint::embed_name}) : tensor);
   }
   return tensors;
@@ -81,6 +83,7 @@ inline void check_tensors(const model_source& source) {
   model_source source{checkpoint::open(path), load_llama_config(path), checkpoint::folder_of(path)};
   if (checkpoint::is_gguf(path)) source.gguf = checkpoint::read_gguf_metadata(path);
   source.is_meta = checkpoint::is_meta_folder(path);
+  source.name = io::last_component(std::filesystem::absolute(source.folder));
   checkpoint::refuse_diff(source.tensors);
   detail::check_tensors(source);
   return source;

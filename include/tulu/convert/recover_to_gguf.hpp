@@ -27,6 +27,7 @@ inline convert_result recover_to_gguf(const checkpoint::catalogue& base, const c
     const diff::plan work = diff::prepare(diff::operation::add, base, diff, path_tuned, sums);
     convert::model_source source{diff::tuned_catalogue(work, diff, *options.kernels), load_llama_config(diff.path()),
                                  checkpoint::folder_of(diff.path())};
+    source.name = path_tuned.stem().string();
     source.config.tie_word_embeddings = source.tensors.find(checkpoint::head_name) == nullptr;
     convert::detail::check_tensors(source);
     convert::gguf_job job = convert::prepare_gguf(source, path_tuned, options);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 
 #include <tulu/diff/journal.hpp>
@@ -114,6 +115,12 @@ inline void check_free_space(const std::filesystem::path& folder, std::size_t by
   if (const std::size_t available = free_space(folder); available < bytes)
     throw mismatch_error(folder.string(), "", std::to_string(bytes) + " bytes free",
                          std::to_string(available) + " bytes");
+}
+
+/// What the file of `path` takes on disk; 0 when there is none.
+[[nodiscard]] inline std::size_t allocated_bytes(const std::filesystem::path& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 ? static_cast<std::size_t>(status.st_blocks) * 512 : 0;
 }
 
 }  // namespace tulu::diff

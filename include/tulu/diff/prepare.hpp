@@ -10,8 +10,6 @@
 #include <string_view>
 #include <vector>
 
-#include <sys/stat.h>
-
 #include <tulu/checkpoint/catalogue.hpp>
 #include <tulu/checkpoint/looks_like_diff.hpp>
 #include <tulu/diff/execute.hpp>
@@ -143,25 +141,16 @@ inline void warn_of_base(plan& work, const checkpoint::catalogue& base, const di
   return work;
 }
 
-namespace detail {
-
-/// What the file of `path` takes on disk; 0 when there is none.
-[[nodiscard]] inline std::size_t allocated_bytes(const std::filesystem::path& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 ? static_cast<std::size_t>(status.st_blocks) * 512 : 0;
-}
-
-}  // namespace detail
-
 /// The bytes of disk that a run of `work` still needs, from what its output folder holds. A partial shard is written
 /// again into the room that it has.
 [[nodiscard]] inline std::size_t missing_bytes(const plan& work, const output_state& before) {
   if (before.is_this_complete) return 0;
   std::size_t sum = std::size_t{1} << 20;  // index, config and manifest
   for (const std::filesystem::path& copy : work.copies) sum += std::filesystem::file_size(copy);
+  for (const auto& [name, content] : work.texts) sum += content.size();
   for (const planned_shard& shard : work.shards) {
     if (before.is_this_unfinished && before.unfinished->records.contains(shard.name)) continue;
-    const std::size_t reserved = detail::allocated_bytes(io::partial_path(work.folder / shard.name));
+    const std::size_t reserved = allocated_bytes(io::partial_path(work.folder / shard.name));
     sum += shard.bytes - std::min(shard.bytes, reserved);
   }
   return sum;

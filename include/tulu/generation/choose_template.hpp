@@ -63,8 +63,7 @@ inline constexpr template_hint weak_token_hints[] = {{"alpaca", {"[PAD]"}}};
 
 /// The last part of a path or a name, with small letters and hyphens for blanks.
 [[nodiscard]] inline std::string last_part(const std::filesystem::path& path) {
-  const std::filesystem::path normal = path.lexically_normal();
-  std::string name = (normal.has_filename() ? normal : normal.parent_path()).filename().string();
+  std::string name = io::last_component(path);
   std::transform(name.begin(), name.end(), name.begin(), [](char c) {
     if (c == ' ') return '-';
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;

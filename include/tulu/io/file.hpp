@@ -100,4 +100,10 @@ class file {
   std::int64_t modified_ns_ = 0;
 };
 
+/// The last name of a path, whether or not it ends in a slash.
+[[nodiscard]] inline std::string last_component(const std::filesystem::path& path) {
+  const std::filesystem::path normal = path.lexically_normal();
+  return (normal.has_filename() ? normal : normal.parent_path()).filename().string();
+}
+
 }  // namespace tulu::io

@@ -8,7 +8,6 @@
 #include <mutex>
 #include <new>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -50,7 +49,7 @@ class weight_loader {
     if (weights_->config.tie_word_embeddings) tie();
     workers_.parallel_for(pieces_.size(),
                           [this](std::size_t index, std::size_t thread) { load_piece(pieces_[index], thread); });
-    warn_of_unknown();
+    warn_of_ignored();
     warn_of_fallbacks();
     for (const item& each : items_) warn_of_nonfinite(each);
     return weights_;
@@ -197,20 +196,8 @@ class weight_loader {
     return true;
   }
 
-  void warn_of_unknown() {
-    std::set<std::string_view> known{checkpoint::embed_name, checkpoint::head_name};
-    for (const item& each : items_) known.insert(each.tensor->name());
-    const checkpoint::stored_tensor* first = nullptr;
-    std::size_t count = 0;
-    for (const checkpoint::stored_tensor& tensor : model_.tensors()) {
-      if (known.contains(tensor.name()) || checkpoint::is_derived_buffer(tensor.name())) continue;
-      if (count++ == 0) first = &tensor;
-    }
-    if (count == 0) return;
-    weights_->warnings.push_back(first->file().path().string() + ": " + printable(first->name()) +
-                                 (count == 1 ? std::string{" is"} : " and " + std::to_string(count - 1) + " more are") +
-                                 " ignored: " + weights_->config.file + " asks for no such " +
-                                 (count == 1 ? "tensor" : "tensors"));
+  void warn_of_ignored() {
+    if (auto line = describe_ignored(model_, weights_->config)) weights_->warnings.push_back(std::move(*line));
   }
 
   void warn_of_fallbacks() {
