@@ -6,7 +6,7 @@ import shutil
 
 from support import checkpoints, gguf_reader
 from support.gguf_files import LLAMA3
-from support.gguf_models import BASE, ROWS
+from support.gguf_models import BASE, ROWS, write_model
 from support.programs import MANIFEST, SOURCE, ProgramTest, main, run, snapshot, times
 
 META = SOURCE / "tests" / "data" / "meta"
@@ -166,6 +166,32 @@ class Convert(ProgramTest):
         self.assert_done(convert(BASE, file, "--force"))
         self.assertEqual(file.read_bytes(), whole)
 
+    def test_tensors_that_the_configuration_does_not_ask_for_are_left_out(self):
+        model = self.dir / "model"
+        tensors = write_model(model, hidden=32, intermediate=32)
+        stray = "model.layers.0.self_attn.q_proj.bias"
+        more = {**tensors, stray: checkpoints.tensor("F32", [32], [1.0] * 32)}
+        checkpoints.write_folder(model, more)
+        for target in (self.dir / "m.gguf", self.dir / "hf"):
+            result = self.assert_done(convert(model, target))
+            self.assertIn(f"{stray} is ignored", result.stderr)
+        self.assertNotIn("blk.0.attn_q.bias", gguf_reader.read(self.dir / "m.gguf")[1])
+        self.assert_same_tensors(checkpoints.read_folder(self.dir / "hf"), tensors)
+
+    def test_the_name_of_the_model_is_that_of_its_folder(self):
+        model = self.dir / "alpaca-7b"
+        shutil.copytree(BASE, model)
+        for number, source in enumerate((model, f"{model}/", f"{model}/.")):
+            file = self.dir / f"{number}.gguf"
+            self.assert_done(convert(source, file))
+            self.assertEqual(gguf_reader.read(file)[0]["general.name"], "alpaca-7b")
+
+    def test_a_manifest_without_its_file_is_no_output(self):
+        file = self.dir / "m.gguf"
+        self.assert_done(convert(BASE, file))
+        file.unlink()
+        self.assert_done(convert(BASE, file, "--dtype", "f32"))
+
     def test_refusals(self):
         model = self.dir / "model"
         shutil.copytree(BASE, model)
@@ -174,6 +200,7 @@ class Convert(ProgramTest):
         self.assert_refused(convert(DIFF, target), "weight diff")
         self.assert_refused(convert(self.dir / "nowhere", target), "nowhere")
         self.assert_refused(convert(model, model), "no input")
+        self.assert_refused(convert(model, f"{self.dir}/", "--format", "gguf"), "the name of a file")
         self.assert_refused(convert(model, model / "config.json" / "m.gguf"), "config.json")
         self.assert_wrong_usage(convert(model, self.dir / "hf", "--dtype", "q8_0"), "--format gguf")
         self.assert_wrong_usage(convert(model, target, "--dtype", "int3"), "q8_0")
