@@ -168,6 +168,7 @@ def main(path, out, *texts):
         with torch.no_grad():
             return model(torch.tensor([ids])).logits[0].numpy()
 
+    exact_perplexity = perplexity(transformers_logits, text_ids)
     quantised_perplexity = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in FILE_TYPES:
@@ -179,7 +180,7 @@ def main(path, out, *texts):
                   f"llama-cpp-python {llama_cpp.__version__}; weights by gguf; make_answers.py",
         "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
         "text_ids": len(text_ids),
-        "transformers_perplexity": perplexity(transformers_logits, text_ids),
+        "transformers_perplexity": exact_perplexity,
         "llama_perplexity": perplexity(llama_logits, text_ids),
         "quantised_perplexity": quantised_perplexity,
         "replies": replies,
