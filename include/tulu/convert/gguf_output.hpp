@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <filesystem>
 #include <map>
@@ -12,8 +11,6 @@
 #include <vector>
 
 #include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <tulu/checkpoint/gguf_writer.hpp>
@@ -54,14 +51,7 @@ class output_lock {
       : path_{target.parent_path() / ("." + target.filename().string() + ".lock")},
         fd_{::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666)} {
     if (!fd_.valid()) throw io::system_error(path_, "create");
-    // A file system without locks goes without.
-    const bool is_taken = ::flock(fd_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    struct stat opened {};
-    struct stat named {};  // another run may have ended, and removed the file, since it was opened
-    const bool is_current =
-        ::fstat(fd_.get(), &opened) == 0 && ::stat(path_.c_str(), &named) == 0 && opened.st_ino == named.st_ino;
-    if (is_taken || !is_current)
-      throw mismatch_error(target.string(), "", "to be the only run on this output", "another one at work");
+    diff::detail::lock_alone(fd_, path_);
   }
   output_lock(const output_lock&) = delete;
   output_lock& operator=(const output_lock&) = delete;
@@ -170,12 +160,16 @@ class tensor_stream {
 inline convert_result write_gguf(const gguf_job& job, const convert_options& options) {
   const std::vector<checkpoint::gguf_tensor> infos = detail::infos_of(job);
   const checkpoint::gguf_plan plan = checkpoint::plan_gguf({job.path, job.metadata}, infos);
-  if (const auto whole = detail::examine_gguf(job, options.force))
-    return {job.tensors.size(), plan.file_bytes, 1, 0, true, whole->tensor_digest};
+  const auto as_it_is = [&](const diff::manifest& whole) -> convert_result {
+    return {job.tensors.size(), plan.file_bytes, 1, 0, true, whole.tensor_digest};
+  };
+  if (const auto whole = detail::examine_gguf(job, options.force)) return as_it_is(*whole);
   if (options.on_warning)
     for (const std::string& warning : job.warnings) options.on_warning(warning);
   if (const auto parent = job.path.parent_path(); !parent.empty()) std::filesystem::create_directories(parent);
   const detail::output_lock lock{job.path};
+  // Another run may have ended since the first look, which takes no lock so that what is complete stays untouched.
+  if (const auto whole = detail::examine_gguf(job, options.force)) return as_it_is(*whole);
   const std::size_t reserved = diff::allocated_bytes(io::partial_path(job.path));
   diff::check_free_space(job.path, plan.file_bytes - std::min(plan.file_bytes, reserved));
   checkpoint::shard_writer out{job.path, plan.header, plan.file_bytes, options.hashing};

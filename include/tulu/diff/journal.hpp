@@ -66,6 +66,20 @@ inline void read_line(const io::json& line, const std::string& file, journal_con
   }
 }
 
+/// Locks the file of `path` that was opened as `fd` against a second run on the same output; throws when one has it. A
+/// file system without locks cannot keep a second run away; that is no reason to refuse the first.
+inline void lock_alone(const io::descriptor& fd, const std::filesystem::path& path) {
+  const int failure = ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
+  const bool has_no_locks = failure == ENOSYS || failure == EOPNOTSUPP || failure == ENOLCK;
+  if (failure != 0 && failure != EWOULDBLOCK && !has_no_locks) throw io::system_error(path, "lock");
+  struct stat opened {};
+  struct stat named {};  // another run may have ended, and removed the file, since it was opened
+  const bool is_current =
+      ::fstat(fd.get(), &opened) == 0 && ::stat(path.c_str(), &named) == 0 && opened.st_ino == named.st_ino;
+  if (failure == EWOULDBLOCK || !is_current)
+    throw mismatch_error(path.string(), "", "to be the only run on this output", "another one at work");
+}
+
 }  // namespace detail
 
 /// The file by which a killed run is continued: a line of JSON with the identity when a run begins, then one for each
@@ -94,7 +108,7 @@ class journal {
   journal(const std::filesystem::path& folder, const identity& what, const std::set<std::string>& files, bool resume)
       : path_{folder / journal_name}, fd_{::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)} {
     if (!fd_.valid()) throw io::system_error(path_, "create");
-    lock();
+    detail::lock_alone(fd_, path_);
     const bool is_empty = drop_torn_line() == 0;
     if (resume && !is_empty) return;
     append(io::json{{"identity", to_json(what)}, {"files", files}});
@@ -112,19 +126,6 @@ class journal {
   }
 
  private:
-  /// A file system without locks cannot keep a second run away; that is no reason to refuse the first.
-  void lock() {
-    const int failure = ::flock(fd_.get(), LOCK_EX | LOCK_NB) == 0 ? 0 : errno;
-    const bool has_no_locks = failure == ENOSYS || failure == EOPNOTSUPP || failure == ENOLCK;
-    if (failure != 0 && failure != EWOULDBLOCK && !has_no_locks) throw io::system_error(path_, "lock");
-    struct stat opened {};
-    struct stat named {};
-    const bool is_current =
-        ::fstat(fd_.get(), &opened) == 0 && ::stat(path_.c_str(), &named) == 0 && opened.st_ino == named.st_ino;
-    if (failure == EWOULDBLOCK || !is_current)
-      throw mismatch_error(path_.string(), "", "to be the only run on this output", "another one at work");
-  }
-
   /// The bytes that are left.
   std::size_t drop_torn_line() {
     const io::file source{path_};
