@@ -86,11 +86,12 @@ class gguf_tokenizer_writer {
  private:
   template <class T>
   [[nodiscard]] std::vector<T> list(std::string_view key, std::size_t count) const {
-    auto values = metadata_.get<std::vector<T>>(key).value_or(std::vector<T>{});
-    if (!values.empty() && values.size() != count)
+    auto values = metadata_.get<std::vector<T>>(key);
+    if (!values) return {};
+    if (values->size() != count)
       throw metadata_.mismatch(key, std::to_string(count) + " numbers, one for each token",
-                               std::to_string(values.size()));
-    return values;
+                               std::to_string(values->size()));
+    return std::move(*values);
   }
 
   [[nodiscard]] std::optional<token_id> token(std::string_view name) const {
