@@ -127,7 +127,7 @@ inline convert_result convert_to_gguf(const std::filesystem::path& from, const s
     const convert::model_source source = convert::open_model_source(from);
     convert::gguf_job job = convert::prepare_gguf(source, to, options);
     job.identity = convert::identify(source, "gguf", options);
-    job.identity.emplace_back("name", source.name);
+    if (!source.gguf) job.identity.emplace_back("name", source.name);  // else the file's own
     return convert::write_gguf(job, options);
   });
 }
