@@ -127,9 +127,9 @@ TEST_CASE("choose_template: files that cannot be read are told and do not stop t
   CHECK(tulu::choose_template(model.path / "absent").format.name() == "tulu");
 }
 
-TEST_CASE("choose_template: of a GGUF file its template, its tokens, its names, the name of the file") {
+TEST_CASE("choose_template: of a GGUF file its template, its names, the name of the file, its tokens") {
   const model_folder model{"vicuna-7b"};
-  const fs::path file = model.path / "Zephyr-7B.gguf";
+  fs::path file = model.path / "Zephyr-7B.gguf";
   std::vector<tulu::checkpoint::gguf_entry> entries;
   const auto set = [&](std::string key, auto value) { entries.push_back({std::move(key), std::move(value)}); };
   const auto reason_for = [&](std::string_view format) {
@@ -144,11 +144,17 @@ TEST_CASE("choose_template: of a GGUF file its template, its tokens, its names, 
   CHECK(reason_for("llama3") == "the model is called meta-llama-3-8b-instruct");
   set("tokenizer.ggml.tokens", gguf_value::array_of(std::vector<std::string>{"<|start_header_id|>", "<|im_start|>"}));
   set("tokenizer.ggml.token_type", gguf_value::array_of(std::vector<std::int32_t>{1, 3}));
+  CHECK(reason_for("llama3") == "the model is called meta-llama-3-8b-instruct");
+  entries[0].value = gguf_value::of("weights");
+  CHECK(reason_for("zephyr") == "the model is called zephyr-7b.gguf");
+  file = model.path / "weights.gguf";
   CHECK(reason_for("chatml") == "the vocabulary has a token <|im_start|>");
   set("tokenizer.chat_template", gguf_value::of("[INST] <<SYS>>"));
   CHECK(reason_for("llama2") == "tokenizer.chat_template has a chat template of this kind");
   entries.back().value = gguf_value::of("something else");
   CHECK(reason_for("chatml").starts_with("the chat template of tokenizer.chat_template is of no known kind; "));
+  entries.back().value = gguf_value::of(std::uint32_t{7});
+  CHECK(reason_for("chatml").starts_with("tokenizer.chat_template cannot be used ("));
   const auto mode_of = [&](std::string_view name) {
     return tulu::choose_tokenizer_mode(tulu::chat::template_by_name(name).value(), file);
   };

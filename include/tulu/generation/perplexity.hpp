@@ -56,7 +56,6 @@ namespace detail {
 [[nodiscard]] inline double negative_log_likelihood(std::span<const float> logits, token_id id) {
   const auto largest = static_cast<double>(sampling::checked_max(logits));
   if (std::isinf(largest)) throw mismatch_error("logits", "", "finite values", largest > 0 ? "+inf" : "-inf");
-  if (std::isinf(logits[id])) throw mismatch_error("logits", std::to_string(id), "a finite value", "-inf");
   double sum = 0;
   for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - largest);
   return std::log(sum) + largest - static_cast<double>(logits[id]);
