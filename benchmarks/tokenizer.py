@@ -10,7 +10,7 @@ corpus, the first one another in each round; medians of processor time are print
 their Python packages with lists of texts, so that making Python's lists of ids is in their times (a few percent):
 sentencepiece, tokenizers with the tokenizer.json that transformers' converter makes of the model, and llama_cpp
 (llama-cpp-python) with a GGUF file of the vocabulary. Those that cannot be imported are left out. --model is a
-LLaMA-family BPE model.
+LLaMA-family BPE model, or a tokenizer.json, which only tokenizers reads.
 """
 
 import argparse
@@ -62,8 +62,10 @@ class Tokenizers:
         import tokenizers
 
         self.version = f"tokenizers {tokenizers.__version__}"
-        path = folder / "tokenizer.json"
-        path.write_text(json.dumps(tokenizer_files.fast_tokenizer(model, tokenizer_files.TULU_TOKENS[:3])), encoding="utf-8")
+        path = model
+        if model.suffix != ".json":
+            path = folder / "tokenizer.json"
+            path.write_text(json.dumps(tokenizer_files.fast_tokenizer(model, tokenizer_files.TULU_TOKENS[:3])), encoding="utf-8")
         self.load = lambda: tokenizers.Tokenizer.from_file(str(path))
         self.tokenizer = self.load()
 
@@ -231,7 +233,7 @@ def report(options, peers, texts, results, differing):
 
 def find_peers(model, folder):
     peers = []
-    for kind in (SentencePiece, Tokenizers, LlamaCpp):
+    for kind in (Tokenizers,) if model.suffix == ".json" else (SentencePiece, Tokenizers, LlamaCpp):
         try:
             peers.append(kind(model, folder))
         except (ImportError, OSError, RuntimeError) as error:
@@ -241,7 +243,7 @@ def find_peers(model, folder):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", type=Path, default=tokenizer_files.MODEL, help="a SentencePiece file")
+    parser.add_argument("--model", type=Path, default=tokenizer_files.MODEL, help="a SentencePiece file or a tokenizer.json")
     parser.add_argument("--bench", type=Path, default=ROOT / "build" / "benchmarks" / "tokenizer")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--mb", type=float, default=2)
