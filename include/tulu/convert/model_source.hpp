@@ -14,12 +14,8 @@
 #include <tulu/checkpoint/meta.hpp>
 #include <tulu/checkpoint/open.hpp>
 #include <tulu/checkpoint/weight_files.hpp>
-#include <tulu/core/error.hpp>
 #include <tulu/io/file.hpp>
-#include <tulu/model/llama_weights.hpp>
 #include <tulu/model/weight_slots.hpp>
-#include <tulu/tensor/dtype.hpp>
-#include <tulu/tensor/shape.hpp>
 
 namespace tulu::convert {
 
@@ -55,27 +51,10 @@ struct model_source {
   return tensors;
 }
 
-namespace detail {
-
 /// Throws when a tensor that the model needs is missing or has another shape or type than those of weights.
 inline void check_tensors(const model_source& source) {
-  llama_weights unused;
-  unused.config = source.config;
-  llama_layer layer;
-  const auto check = [&](const tulu::detail::weight_slot& slot) {
-    const checkpoint::stored_tensor* const tensor = source.tensors.find(slot.name);
-    const std::string expected = "weights of shape " + to_string(slot.extents) + " as " + source.config.file + " says";
-    if (tensor == nullptr) throw mismatch_error(source.tensors.path().string(), slot.name, expected, "no such tensor");
-    if (tensor->extents() != slot.extents || !is_weight_type(tensor->type()))
-      throw mismatch_error(tensor->file().path().string(), slot.name, expected,
-                           std::string{name(tensor->type())} + " " + to_string(tensor->extents()));
-  };
-  for (const auto& slot : tulu::detail::outer_slots(source.tensors, source.config, unused)) check(slot);
-  for (std::size_t i = 0; i < source.config.num_hidden_layers; ++i)
-    for (const auto& slot : tulu::detail::layer_slots(source.config, i, layer)) check(slot);
+  tulu::detail::visit_needed(source.tensors, source.config, [](const auto&, const auto&) {});
 }
-
-}  // namespace detail
 
 /// Opens a model in Hugging Face's or Meta's layout or in GGUF. Throws for a weight diff, for another architecture, and
 /// when a tensor is missing or does not fit the configuration.
@@ -85,7 +64,7 @@ inline void check_tensors(const model_source& source) {
   source.is_meta = checkpoint::is_meta_folder(path);
   source.name = io::last_component(std::filesystem::absolute(source.folder));
   checkpoint::refuse_diff(source.tensors);
-  detail::check_tensors(source);
+  check_tensors(source);
   return source;
 }
 

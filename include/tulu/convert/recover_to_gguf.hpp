@@ -29,7 +29,7 @@ inline convert_result recover_to_gguf(const checkpoint::catalogue& base, const c
                                  checkpoint::folder_of(diff.path())};
     source.name = path_tuned.stem().string();
     source.config.tie_word_embeddings = source.tensors.find(checkpoint::head_name) == nullptr;
-    convert::detail::check_tensors(source);
+    convert::check_tensors(source);
     convert::gguf_job job = convert::prepare_gguf(source, path_tuned, options);
     job.identity = work.identity;
     job.identity.emplace_back("gguf", options.type ? std::string{name(*options.type)} : "auto");

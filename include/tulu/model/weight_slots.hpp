@@ -66,36 +66,6 @@ struct weight_slot {
   return slots;
 }
 
-/// The names of the tensors that a model needs.
-[[nodiscard]] inline std::set<std::string> needed_names(const checkpoint::catalogue& model,
-                                                        const llama_config& config) {
-  llama_weights unused;
-  llama_layer layer;
-  std::set<std::string> names;
-  for (weight_slot& slot : outer_slots(model, config, unused)) names.insert(std::move(slot.name));
-  for (std::size_t i = 0; i < config.num_hidden_layers; ++i)
-    for (weight_slot& slot : layer_slots(config, i, layer)) names.insert(std::move(slot.name));
-  return names;
-}
-
-/// One line on the tensors that the model has no use for; nothing when there are none. Not counted are buffers that a
-/// model computes itself and the second of two tied matrices.
-[[nodiscard]] inline std::optional<std::string> describe_ignored(const checkpoint::catalogue& model,
-                                                                 const llama_config& config) {
-  const std::set<std::string> needed = needed_names(model, config);
-  const checkpoint::stored_tensor* first = nullptr;
-  std::size_t count = 0;
-  for (const checkpoint::stored_tensor& tensor : model.tensors()) {
-    const bool is_outer = tensor.name() == checkpoint::embed_name || tensor.name() == checkpoint::head_name;
-    if (is_outer || needed.contains(tensor.name()) || checkpoint::is_derived_buffer(tensor.name())) continue;
-    if (count++ == 0) first = &tensor;
-  }
-  if (count == 0) return std::nullopt;
-  return first->file().path().string() + ": " + printable(first->name()) +
-         (count == 1 ? std::string{" is"} : " and " + std::to_string(count - 1) + " more are") +
-         " ignored: " + config.file + " asks for no such " + (count == 1 ? "tensor" : "tensors");
-}
-
 /// The stored tensor of a slot. Throws when there is none, and when its shape or type is another.
 [[nodiscard]] inline const checkpoint::stored_tensor& tensor_of(const checkpoint::catalogue& model,
                                                                 const llama_config& config, const weight_slot& slot) {
@@ -141,6 +111,33 @@ void visit_needed(const checkpoint::catalogue& model, const llama_config& config
   llama_layer layer;
   visit_slots(
       model, unused, [&](std::size_t) -> llama_layer& { return layer; }, visit);
+}
+
+/// The names of the tensors that a model needs, all of which are there.
+[[nodiscard]] inline std::set<std::string> needed_names(const checkpoint::catalogue& model,
+                                                        const llama_config& config) {
+  std::set<std::string> names;
+  visit_needed(model, config,
+               [&](const weight_slot& slot, const checkpoint::stored_tensor&) { names.insert(slot.name); });
+  return names;
+}
+
+/// One line on the tensors that the model has no use for; nothing when there are none. Not counted are buffers that a
+/// model computes itself and the second of two tied matrices.
+[[nodiscard]] inline std::optional<std::string> describe_ignored(const checkpoint::catalogue& model,
+                                                                 const llama_config& config) {
+  const std::set<std::string> needed = needed_names(model, config);
+  const checkpoint::stored_tensor* first = nullptr;
+  std::size_t count = 0;
+  for (const checkpoint::stored_tensor& tensor : model.tensors()) {
+    const bool is_outer = tensor.name() == checkpoint::embed_name || tensor.name() == checkpoint::head_name;
+    if (is_outer || needed.contains(tensor.name()) || checkpoint::is_derived_buffer(tensor.name())) continue;
+    if (count++ == 0) first = &tensor;
+  }
+  if (count == 0) return std::nullopt;
+  return first->file().path().string() + ": " + printable(first->name()) +
+         (count == 1 ? std::string{" is"} : " and " + std::to_string(count - 1) + " more are") +
+         " ignored: " + config.file + " asks for no such " + (count == 1 ? "tensor" : "tensors");
 }
 
 }  // namespace tulu::detail
