@@ -1,7 +1,5 @@
 #include "chat_model.hpp"
 
-#include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdio>
 #include <iostream>
@@ -18,6 +16,7 @@
 #include <tulu/model/memory_estimate.hpp>
 #include <tulu/model/quantised_type.hpp>
 #include <tulu/model/workspace.hpp>
+#include <tulu/tensor/bytes_by_type.hpp>
 
 namespace cli {
 
@@ -52,12 +51,12 @@ std::string describe_parameters(const tulu::checkpoint::catalogue& model) {
 /// The type that most bytes of the matrices have in memory.
 std::string_view describe_weights(const tulu::checkpoint::catalogue& model, const tulu::llama_config& config,
                                   const tulu::load_options& options) {
-  std::array<std::size_t, tulu::dtypes.size()> bytes{};
+  tulu::bytes_by_type bytes;
   for (const auto& tensor : model.tensors()) {
     const tulu::dtype type = tulu::weight_type_of(config, tensor, options.weights).type;
-    if (tensor.extents().rank() >= 2) bytes[static_cast<std::size_t>(type)] += tulu::bytes_of(type, tensor.size());
+    if (tensor.extents().rank() >= 2) bytes.add(type, tulu::bytes_of(type, tensor.size()));
   }
-  return name(static_cast<tulu::dtype>(std::max_element(bytes.begin(), bytes.end()) - bytes.begin()));
+  return name(bytes.most());
 }
 
 /// The memory that a model will take with one conversation of `context` tokens.

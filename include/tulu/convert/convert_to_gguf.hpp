@@ -1,9 +1,7 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <filesystem>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -20,6 +18,7 @@
 #include <tulu/convert/model_source.hpp>
 #include <tulu/convert/options.hpp>
 #include <tulu/model/quantised_type.hpp>
+#include <tulu/tensor/bytes_by_type.hpp>
 
 namespace tulu {
 
@@ -41,12 +40,10 @@ namespace convert::detail {
 
 /// The type that most bytes of the matrices have.
 [[nodiscard]] inline dtype most_common_type(const std::vector<checkpoint::stored_tensor>& tensors) {
-  std::map<dtype, std::size_t> bytes;
+  bytes_by_type bytes;
   for (const auto& tensor : tensors)
-    if (tensor.extents().rank() == 2) bytes[tensor.type()] += tensor.bytes();
-  const auto most =
-      std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most == bytes.end() ? dtype::f32 : most->first;
+    if (tensor.extents().rank() == 2) bytes.add(tensor.type(), tensor.bytes());
+  return bytes.most();
 }
 
 /// The metadata of the output. Those of a GGUF source are kept, as llama-quantize keeps them, but for what the output

@@ -21,6 +21,7 @@
 #include <tulu/diff/precision.hpp>
 #include <tulu/diff/shards.hpp>
 #include <tulu/io/stand_in.hpp>
+#include <tulu/tensor/bytes_by_type.hpp>
 #include <tulu/version.hpp>
 
 namespace tulu::diff {
@@ -72,12 +73,10 @@ inline void add_file(identity& what, std::string_view side, const io::file& file
 
 /// The floating-point type that most bytes of the output have.
 [[nodiscard]] inline dtype main_type(const plan& work) {
-  std::map<dtype, std::size_t> bytes;
+  bytes_by_type bytes;
   for (const planned_tensor& tensor : work.tensors)
-    if (is_summable(tensor.type)) bytes[tensor.type] += tensor.bytes();
-  const auto most =
-      std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  return most == bytes.end() ? dtype::f32 : most->first;
+    if (is_summable(tensor.type)) bytes.add(tensor.type, tensor.bytes());
+  return bytes.most();
 }
 
 inline void check_vocabulary_size(const model_config& config, const vocabulary_tensors& vocabulary) {
