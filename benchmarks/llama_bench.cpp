@@ -15,6 +15,7 @@
 #include "support/loading.hpp"
 #include "support/model_options.hpp"
 #include "support/random_llama.hpp"
+#include "support/type_names.hpp"
 #include <tulu/model/llama_model.hpp>
 
 namespace {
@@ -121,7 +122,7 @@ class read_loop {
   for (std::size_t i = 0; i < tokens.size(); ++i)
     tokens[i] = static_cast<tulu::token_id>(i * 7919 % model.config().vocab_size);
   const std::span<const tulu::token_id> all{tokens};
-  const auto cache_type = cli::parse_weights(given.cache);
+  const auto cache_type = cli::parse_type(given.cache);
   figures result;
   result.bandwidth = reading();
   if (given.prompt != 0) {

@@ -1,7 +1,6 @@
 #include <array>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "support/conversions.hpp"
 #include "support/diff_program.hpp"
@@ -35,10 +34,7 @@ int main(int argc, char** argv) {
   app.add_option("--format", given.format, "Format of the output; auto: GGUF for a name that ends in .gguf")
       ->check(cli::one_of(std::array<std::string_view, 3>{"auto", "safetensors", "gguf"}))
       ->capture_default_str();
-  std::vector<std::string_view> types{"auto"};
-  types.insert(types.end(), cli::diff_types.begin(), cli::diff_types.end());
-  types.insert(types.end(), cli::quantised_types.begin(), cli::quantised_types.end());
-  cli::add_output_options(app, given, types);
+  cli::add_output_options(app, given, cli::auto_and_all_types());
   app.final_callback([&] {
     if (!given.is_gguf() && tulu::block_dtype(given.type))
       throw CLI::ValidationError("--dtype", given.type + " needs --format gguf");

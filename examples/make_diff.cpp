@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
   app.add_option("--path_raw", given.base, "The base: LLaMA weights in Hugging Face layout")->required();
   app.add_option("--path_tuned", given.source, "The tuned model")->required();
   app.add_option("--path_diff", given.out, "Where the diff goes: a new folder")->required();
-  cli::add_diff_options(app, given, cli::diff_types);
+  cli::add_diff_options(app, given, cli::plain_types);
   if (const auto code = cli::parse(app, argc, argv)) return *code;
   return cli::guarded([&] { make_diff(given); }, cli::can_be_continued);
 }

@@ -1,7 +1,6 @@
 #include <iostream>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "support/conversions.hpp"
 #include "support/diff_program.hpp"
@@ -55,10 +54,7 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_flag("--verify", given.verify,
                "Hash the output again and compare it with its manifest; alone with --path_tuned: only that");
-  std::vector<std::string_view> types{"auto"};
-  types.insert(types.end(), cli::diff_types.begin(), cli::diff_types.end());
-  types.insert(types.end(), cli::quantised_types.begin(), cli::quantised_types.end());
-  cli::add_diff_options(app, given, types);
+  cli::add_diff_options(app, given, cli::auto_and_all_types());
   app.final_callback([&] {
     if (given.base.empty() && !given.verify) throw CLI::RequiredError("--path_raw and --path_diff");
     if (!given.is_gguf() && tulu::block_dtype(given.type))

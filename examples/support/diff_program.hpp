@@ -1,15 +1,14 @@
 #pragma once
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <iostream>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "cli.hpp"
 #include "progress_bar.hpp"
+#include "type_names.hpp"
 #include <tulu/diff/options.hpp>
 #include <tulu/diff/plan.hpp>
 #include <tulu/kernel/dispatch.hpp>
@@ -30,20 +29,6 @@ struct diff_arguments {
 
 inline constexpr std::string_view can_be_continued = "interrupted: run the same command again to continue";
 inline constexpr std::string_view starts_over = "interrupted: the same command starts over";
-
-inline constexpr std::array<std::string_view, 6> diff_types{"float32", "float16", "bfloat16", "f32", "f16", "bf16"};
-
-/// The block types that are written, to GGUF only.
-inline constexpr std::array<std::string_view, 4> quantised_types{"q8_0", "q4_0", "q4_k", "q6_k"};
-
-/// The dtype of one of `diff_types` or `quantised_types`; nothing for another name.
-[[nodiscard]] inline std::optional<tulu::dtype> parse_type(std::string_view name) {
-  if (name == "f32") return tulu::dtype::f32;
-  if (name == "f16") return tulu::dtype::f16;
-  if (name == "bf16") return tulu::dtype::bf16;
-  if (const auto type = tulu::block_dtype(name)) return type;
-  return tulu::dtype_from_torch(name);
-}
 
 /// What all programs that write models take.
 template <class Types>

@@ -1,11 +1,8 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -13,6 +10,7 @@
 
 #include "cli.hpp"
 #include "progress_bar.hpp"
+#include "type_names.hpp"
 #include <tulu/core/cpu.hpp>
 #include <tulu/core/executor.hpp>
 #include <tulu/kernel/dispatch.hpp>
@@ -48,13 +46,6 @@ inline void add_model_options(CLI::App& app, model_arguments& arguments) {
   app.add_flag("--allow-diff", arguments.allow_diff, "Run what looks like a weight diff");
 }
 
-/// The dtype of one of `weights_names`; nothing for auto.
-[[nodiscard]] inline std::optional<tulu::dtype> parse_weights(std::string name) {
-  if (const auto block = tulu::block_dtype(name)) return block;
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
-  return tulu::dtype_from_safetensors(name);
-}
-
 /// The backend of that name, the best one for an empty name. Throws when this processor cannot run it.
 [[nodiscard]] inline const tulu::kernel::backend_table& choose_backend(std::string_view name) {
   const tulu::cpu_features cpu = tulu::detect_cpu();
@@ -70,7 +61,7 @@ inline void add_model_options(CLI::App& app, model_arguments& arguments) {
                                                         std::stop_token stop, progress_bar& bar) {
   const tulu::kernel::backend_table& backend = choose_backend(arguments.backend);
   tulu::load_options options;
-  options.weights = parse_weights(arguments.weights);
+  options.weights = parse_type(arguments.weights);
   options.conversion = backend.elementwise;
   options.kernels = backend.model;
   options.model.workers = std::make_shared<tulu::executor>(common.threads);
