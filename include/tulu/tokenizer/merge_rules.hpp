@@ -23,9 +23,16 @@ namespace tulu::detail {
   return std::pair{merge.substr(0, blank), merge.substr(blank + 1)};
 }
 
-/// The rules of merges "a b" (GGUF) between pieces of `pieces`, in their order. `merges` is a range of
-/// texts. An error, which names `file`, `place` and the number of the merge, for one that is none or that has no
-/// pieces.
+/// The rule that joins `left` and `right`; text_index::none for a side or a result that is no piece of `index`.
+/// `joined` is room for their texts together.
+[[nodiscard]] inline merge_table::rule find_rule(const text_index& index, std::string_view left, std::string_view right,
+                                                 std::string& joined) {
+  joined.assign(left).append(right);
+  return {index.find(left), index.find(right), index.find(joined)};
+}
+
+/// The rules of merges "a b" (GGUF) between pieces of `pieces`, in their order. `merges` is a range of texts. An error,
+/// which names `file`, `place` and the number of the merge, for one that is none or that has no pieces.
 template <class Merges>
 [[nodiscard]] std::vector<merge_table::rule> merge_rules_of(const vocabulary& pieces, const Merges& merges,
                                                             std::string_view file, std::string_view place) {
@@ -37,10 +44,7 @@ template <class Merges>
   for (const std::string_view merge : merges) {
     const auto sides = split_merge(merge);
     merge_table::rule rule{text_index::none, text_index::none, text_index::none};
-    if (sides) {
-      joined.assign(sides->first).append(sides->second);
-      rule = {index.find(sides->first), index.find(sides->second), index.find(joined)};
-    }
+    if (sides) rule = find_rule(index, sides->first, sides->second, joined);
     if (rule.left == text_index::none || rule.right == text_index::none || rule.result == text_index::none)
       throw mismatch_error(file, std::string{place} + "[" + std::to_string(rules.size()) + "]",
                            "two pieces that make a piece of the vocabulary", printable(merge, 60));

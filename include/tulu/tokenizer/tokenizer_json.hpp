@@ -195,8 +195,7 @@ class tokenizer_json_reader {
       const auto pair = parts_of(list.value()[i]);
       if (!pair) continue;
       const auto [left, right] = *pair;
-      joined.assign(left).append(right);
-      const merge_table::rule rule{index_.find(left), index_.find(right), index_.find(joined)};
+      const merge_table::rule rule = find_rule(index_, left, right, joined);
       if (left.empty() || right.empty() || rule.left == text_index::none || rule.right == text_index::none)
         throw wrong_merge(list, i, "two pieces of the vocabulary");
       if (rule.result == text_index::none) throw wrong_merge(list, i, "pieces that make a piece of the vocabulary");
