@@ -1,8 +1,6 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,8 +8,8 @@
 #include <vector>
 
 #include <tulu/checkpoint/gguf_metadata.hpp>
+#include <tulu/checkpoint/read_gguf_vocabulary.hpp>
 #include <tulu/convert/sentencepiece_file.hpp>
-#include <tulu/core/error.hpp>
 #include <tulu/io/json.hpp>
 #include <tulu/tokenizer/gguf_vocabulary.hpp>
 #include <tulu/tokenizer/split_pattern.hpp>
@@ -27,29 +25,18 @@ namespace detail {
 /// The keys tokenizer.* of a GGUF file as files of Hugging Face's layout.
 class gguf_tokenizer_writer {
  public:
-  explicit gguf_tokenizer_writer(const checkpoint::gguf_metadata& metadata) : metadata_{metadata} {
-    const auto texts = metadata.required<std::vector<std::string_view>>("tokenizer.ggml.tokens");
-    const auto scores = list<float>("tokenizer.ggml.scores", texts.size());
-    const auto types = list<std::int32_t>("tokenizer.ggml.token_type", texts.size());
-    for (std::size_t id = 0; id < texts.size(); ++id) {
-      const std::int32_t type = types.empty() ? 1 : types[id];
-      if (type < 1 || type > 6)
-        throw metadata.mismatch("tokenizer.ggml.token_type", "types from 1 to 6", std::to_string(type));
-      pieces_.add(texts[id], scores.empty() ? 0.0F : scores[id], static_cast<piece_kind>(type));
-    }
-  }
+  explicit gguf_tokenizer_writer(const checkpoint::gguf_metadata& metadata)
+      : metadata_{metadata}, source_{read_gguf_vocabulary(metadata)} {}
 
   [[nodiscard]] named_texts sentencepiece() const {
-    const auto unk = token("unknown_token_id").value_or(0);
-    const sentencepiece_content content{
-        .pieces = pieces_,
-        .unk = unk,
-        .bos = or_default(token("bos_token_id"), 1),
-        .eos = or_default(token("eos_token_id"), 2),
-        .pad = token("padding_token_id"),
-        .add_dummy_prefix = metadata_.get<bool>("tokenizer.ggml.add_space_prefix").value_or(true),
-        .remove_extra_whitespaces = metadata_.get<bool>("tokenizer.ggml.remove_extra_whitespaces").value_or(false)};
-    io::json config = config_of(metadata_.get<bool>("tokenizer.ggml.add_bos_token").value_or(true));
+    const sentencepiece_content content{.pieces = source_.pieces,
+                                        .unk = source_.special.unk.value_or(0),
+                                        .bos = or_default(source_.special.bos, 1),
+                                        .eos = or_default(source_.special.eos, 2),
+                                        .pad = source_.special.pad,
+                                        .add_dummy_prefix = source_.add_space_prefix,
+                                        .remove_extra_whitespaces = source_.remove_extra_whitespaces};
+    io::json config = config_of();
     config["tokenizer_class"] = "LlamaTokenizer";
     config["legacy"] = true;
     config["sp_model_kwargs"] = io::json::object();
@@ -61,10 +48,8 @@ class gguf_tokenizer_writer {
   }
 
   [[nodiscard]] named_texts byte_level() const {
-    const auto pre = metadata_.get<std::string>("tokenizer.ggml.pre").value_or("");
-    const gguf_pre_tokenizer& way = find_gguf_pre_tokenizer(pre, metadata_.path().string());
-    const bool adds_bos = metadata_.get<bool>("tokenizer.ggml.add_bos_token").value_or(way.adds_bos);
-    const auto bos = token("bos_token_id");
+    const gguf_pre_tokenizer& way = find_gguf_pre_tokenizer(source_.pre, source_.name);
+    const special_tokens& special = source_.special;
     io::json out;
     out["version"] = "1.0";
     out["truncation"] = nullptr;
@@ -72,40 +57,26 @@ class gguf_tokenizer_writer {
     out["added_tokens"] = added_tokens();
     out["normalizer"] = nullptr;
     out["pre_tokenizer"] = pre_tokenizer(way.pattern);
-    out["post_processor"] = post_processor(adds_bos ? bos : std::nullopt);
+    out["post_processor"] = post_processor(special.adds_bos ? special.bos : std::nullopt);
     out["decoder"] = step("ByteLevel", true);
     out["model"] = model(way);
-    io::json config = config_of(adds_bos);
+    io::json config = config_of();
     config["tokenizer_class"] = "PreTrainedTokenizerFast";
-    name_token(config, "bos_token", bos);
-    name_token(config, "eos_token", token("eos_token_id"));
-    name_token(config, "pad_token", token("padding_token_id"));
+    name_token(config, "bos_token", special.bos);
+    name_token(config, "eos_token", special.eos);
+    name_token(config, "pad_token", special.pad);
     return {{"tokenizer.json", dumped(out)}, {"tokenizer_config.json", dumped(config)}};
   }
 
  private:
-  template <class T>
-  [[nodiscard]] std::vector<T> list(std::string_view key, std::size_t count) const {
-    auto values = metadata_.get<std::vector<T>>(key);
-    if (!values) return {};
-    if (values->size() != count)
-      throw metadata_.mismatch(key, std::to_string(count) + " numbers, one for each token",
-                               std::to_string(values->size()));
-    return std::move(*values);
-  }
-
-  [[nodiscard]] std::optional<token_id> token(std::string_view name) const {
-    const auto id = metadata_.get<std::uint32_t>(std::string{"tokenizer.ggml."}.append(name));
-    return id && *id < pieces_.size() ? id : std::nullopt;
-  }
   [[nodiscard]] std::optional<token_id> or_default(std::optional<token_id> id, token_id absent) const {
-    return id || absent >= pieces_.size() ? id : std::optional{absent};
+    return id || absent >= source_.pieces.size() ? id : std::optional{absent};
   }
 
   /// What is the same for both kinds. Every control and user-defined piece is one that transformers finds in texts.
-  [[nodiscard]] io::json config_of(bool adds_bos) const {
+  [[nodiscard]] io::json config_of() const {
     io::json out;
-    out["add_bos_token"] = adds_bos;
+    out["add_bos_token"] = source_.special.adds_bos;
     out["add_eos_token"] = metadata_.get<bool>("tokenizer.ggml.add_eos_token").value_or(false);
     out["added_tokens_decoder"] = io::json::object();
     auto& decoder = out["added_tokens_decoder"].get_ref<io::json::object_t&>();
@@ -120,16 +91,16 @@ class gguf_tokenizer_writer {
   }
 
   void name_token(io::json& config, const char* key, std::optional<token_id> id) const {
-    if (id) config[key] = std::string{pieces_.text(*id)};
+    if (id) config[key] = std::string{source_.pieces.text(*id)};
   }
 
   [[nodiscard]] io::json added_tokens() const {
     io::json list = io::json::array();
-    for (token_id id = 0; id < pieces_.size(); ++id) {
-      const piece_kind kind = pieces_.kind(id);
+    for (token_id id = 0; id < source_.pieces.size(); ++id) {
+      const piece_kind kind = source_.pieces.kind(id);
       if (kind == piece_kind::normal || kind == piece_kind::byte || kind == piece_kind::unused) continue;
       list.push_back({{"id", id},
-                      {"content", std::string{pieces_.text(id)}},
+                      {"content", std::string{source_.pieces.text(id)}},
                       {"single_word", false},
                       {"lstrip", false},
                       {"rstrip", false},
@@ -157,7 +128,7 @@ class gguf_tokenizer_writer {
 
   [[nodiscard]] io::json post_processor(std::optional<token_id> bos) const {
     if (!bos) return step("ByteLevel", true);
-    const std::string text{pieces_.text(*bos)};
+    const std::string text{source_.pieces.text(*bos)};
     const auto special = [&](int type) { return io::json{{"SpecialToken", {{"id", text}, {"type_id", type}}}}; };
     const auto sequence = [&](const char* id, int type) {
       return io::json{{"Sequence", {{"id", id}, {"type_id", type}}}};
@@ -173,8 +144,8 @@ class gguf_tokenizer_writer {
   [[nodiscard]] io::json model(const gguf_pre_tokenizer& way) const {
     io::json vocab = io::json::object();
     auto& members = vocab.get_ref<io::json::object_t&>();
-    for (token_id id = 0; id < pieces_.size(); ++id)
-      if (pieces_.kind(id) != piece_kind::unused) members.emplace_back(std::string{pieces_.text(id)}, id);
+    for (token_id id = 0; id < source_.pieces.size(); ++id)
+      if (source_.pieces.kind(id) != piece_kind::unused) members.emplace_back(std::string{source_.pieces.text(id)}, id);
     io::json out;
     out["type"] = "BPE";
     out["dropout"] = nullptr;
@@ -185,18 +156,19 @@ class gguf_tokenizer_writer {
     out["byte_fallback"] = false;
     out["ignore_merges"] = way.ignore_merges;
     out["vocab"] = std::move(vocab);
-    out["merges"] = metadata_.required<std::vector<std::string>>("tokenizer.ggml.merges");
+    out["merges"] = source_.merges;
     return out;
   }
 
   [[nodiscard]] std::string dumped(const io::json& value) const {
-    for (token_id id = 0; id < pieces_.size(); ++id)
-      if (pieces_.kind(id) != piece_kind::byte) (void)io::quote_json(pieces_.text(id));  // throws when it is not UTF-8
+    for (token_id id = 0; id < source_.pieces.size(); ++id)
+      if (source_.pieces.kind(id) != piece_kind::byte)
+        (void)io::quote_json(source_.pieces.text(id));  // throws when it is not UTF-8
     return value.dump(2, ' ', false, io::json::error_handler_t::replace) + "\n";
   }
 
   const checkpoint::gguf_metadata& metadata_;
-  vocabulary pieces_;
+  gguf_vocabulary source_;
 };
 
 }  // namespace detail
@@ -207,8 +179,6 @@ class gguf_tokenizer_writer {
 [[nodiscard]] inline named_texts gguf_tokenizer_files(const checkpoint::gguf_metadata& metadata) {
   const auto kind = metadata.get<std::string>("tokenizer.ggml.model");
   if (!kind || *kind == "no_vocab" || *kind == "none") return {};
-  if (*kind != "llama" && *kind != "gpt2")
-    throw metadata.mismatch("tokenizer.ggml.model", "llama or gpt2", printable(*kind));
   const detail::gguf_tokenizer_writer writer{metadata};
   return *kind == "llama" ? writer.sentencepiece() : writer.byte_level();
 }
