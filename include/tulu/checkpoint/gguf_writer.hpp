@@ -126,8 +126,13 @@ class gguf_writer {
   /// `metadata.path()` is where the file will be.
   gguf_writer(const gguf_metadata& metadata, std::span<const gguf_tensor> tensors,
               const io::sha256_functions& hashing = io::portable_sha256)
-      : target_{metadata.path()},
-        plan_{plan_gguf(metadata, tensors)},
+      : gguf_writer{metadata.path(), plan_gguf(metadata, tensors), tensors, hashing} {}
+
+  /// The file of a plan for these tensors at `target`.
+  gguf_writer(std::filesystem::path target, gguf_plan plan, std::span<const gguf_tensor> tensors,
+              const io::sha256_functions& hashing)
+      : target_{std::move(target)},
+        plan_{std::move(plan)},
         out_{target_, std::exchange(plan_.header, {}), plan_.file_bytes, hashing} {
     for (const gguf_tensor& tensor : tensors) names_.push_back(tensor.name);
     begin_tensor();
@@ -162,11 +167,20 @@ class gguf_writer {
     }
   }
 
-  /// Syncs the complete file and gives it its name; returns its hash. Throws when bytes are missing.
-  [[nodiscard]] sha256_digest finish() {
+  /// Syncs the complete file under its partial name; `io::publish` gives it its own. The hashes of the tensors are
+  /// those without padding. Throws when bytes are missing.
+  [[nodiscard]] shard_digest complete() {
     if (tensor_ != plan_.bytes.size())
       throw mismatch_error(target_.string(), place(), std::to_string(left_) + " more bytes", "the end");
-    const shard_digest digest = out_.finish();
+    const shard_digest written = out_.finish();
+    shard_digest digest{written.file, {}};
+    for (std::size_t i = 0; i < plan_.bytes.size(); ++i) digest.tensors.push_back(written.tensors.at(2 * i));
+    return digest;
+  }
+
+  /// The same, and gives the file its name; returns its hash.
+  [[nodiscard]] sha256_digest finish() {
+    const shard_digest digest = complete();
     io::publish(target_);
     return digest.file;
   }
@@ -176,14 +190,23 @@ class gguf_writer {
 
   /// Steps to the next tensor that has bytes.
   void begin_tensor() {
-    while (tensor_ < plan_.bytes.size() && plan_.bytes[tensor_] == 0) ++tensor_;
-    left_ = tensor_ < plan_.bytes.size() ? plan_.bytes[tensor_] : 0;
+    for (; tensor_ < plan_.bytes.size(); pad()) {
+      out_.begin_tensor();
+      left_ = plan_.bytes[tensor_];
+      if (left_ != 0) return;
+    }
+  }
+
+  /// The padding of a tensor is hashed apart from it.
+  void pad() {
+    const std::string zeros(plan_.padding[tensor_], '\0');
+    out_.begin_tensor();
+    out_.append(std::as_bytes(std::span{zeros}));
+    ++tensor_;
   }
 
   void end_tensor() {
-    const std::string zeros(plan_.padding[tensor_], '\0');
-    out_.append(std::as_bytes(std::span{zeros}));
-    ++tensor_;
+    pad();
     begin_tensor();
   }
 

@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include <tulu/checkpoint/gguf_writer.hpp>
-#include <tulu/checkpoint/shard_writer.hpp>
 #include <tulu/checkpoint/stored_tensor.hpp>
 #include <tulu/convert/options.hpp>
 #include <tulu/core/error.hpp>
@@ -68,10 +67,10 @@ class output_lock {
   return infos;
 }
 
-/// Streams the bytes of tensors into a shard_writer, a window's worth at a time on all threads.
+/// Streams the bytes of tensors into a gguf_writer, a window's worth at a time on all threads.
 class tensor_stream {
  public:
-  tensor_stream(checkpoint::shard_writer& out, const convert_options& options, std::size_t total)
+  tensor_stream(checkpoint::gguf_writer& out, const convert_options& options, std::size_t total)
       : out_{out}, options_{options}, total_{total}, threads_{options.threads} {}
 
   void write(const checkpoint::stored_tensor& tensor) {
@@ -108,27 +107,25 @@ class tensor_stream {
     });
   }
 
-  checkpoint::shard_writer& out_;
+  checkpoint::gguf_writer& out_;
   const convert_options& options_;
   std::size_t total_;
   std::size_t done_ = 0;
   executor threads_;
 };
 
-/// The manifest of the file that `digest` is of: each tensor is followed by its padding, which is none of it.
-[[nodiscard]] inline diff::manifest manifest_of(const gguf_job& job, const checkpoint::gguf_plan& plan,
+/// The manifest of the file that `digest` is of.
+[[nodiscard]] inline diff::manifest manifest_of(const gguf_job& job, std::size_t file_bytes,
                                                 const checkpoint::shard_digest& digest,
                                                 const convert_options& options) {
   diff::manifest content{job.identity, {}, {}, {}};
   std::map<std::string, diff::tensor_fingerprint> fingerprints;
-  std::size_t at = 0;
   for (std::size_t i = 0; i < job.tensors.size(); ++i) {
-    const std::string hash = io::to_hex(digest.tensors.at(at));
-    at += plan.padding[i] == 0 ? 1 : 2;
+    const std::string hash = io::to_hex(digest.tensors.at(i));
     content.tensors[job.tensors[i].name()] = hash;
     fingerprints[job.tensors[i].name()] = {job.tensors[i].type(), job.tensors[i].extents(), hash};
   }
-  content.files[job.path.filename().string()] = {plan.file_bytes, io::to_hex(digest.file)};
+  content.files[job.path.filename().string()] = {file_bytes, io::to_hex(digest.file)};
   content.tensor_digest = diff::tensor_digest(fingerprints, options.hashing);
   return content;
 }
@@ -159,9 +156,10 @@ class tensor_stream {
 /// job that is complete is left as it is. Memory: that of shard_writer and of the executor's reads, whatever the model.
 inline convert_result write_gguf(const gguf_job& job, const convert_options& options) {
   const std::vector<checkpoint::gguf_tensor> infos = detail::infos_of(job);
-  const checkpoint::gguf_plan plan = checkpoint::plan_gguf({job.path, job.metadata}, infos);
+  checkpoint::gguf_plan plan = checkpoint::plan_gguf({job.path, job.metadata}, infos);
+  const std::size_t file_bytes = plan.file_bytes;
   const auto as_it_is = [&](const diff::manifest& whole) -> convert_result {
-    return {job.tensors.size(), plan.file_bytes, 1, 0, true, whole.tensor_digest};
+    return {job.tensors.size(), file_bytes, 1, 0, true, whole.tensor_digest};
   };
   if (const auto whole = detail::examine_gguf(job, options.force)) return as_it_is(*whole);
   if (options.on_warning)
@@ -171,20 +169,14 @@ inline convert_result write_gguf(const gguf_job& job, const convert_options& opt
   // Another run may have ended since the first look, which takes no lock so that what is complete stays untouched.
   if (const auto whole = detail::examine_gguf(job, options.force)) return as_it_is(*whole);
   const std::size_t reserved = diff::allocated_bytes(io::partial_path(job.path));
-  diff::check_free_space(job.path, plan.file_bytes - std::min(plan.file_bytes, reserved));
-  checkpoint::shard_writer out{job.path, plan.header, plan.file_bytes, options.hashing};
-  detail::tensor_stream stream{out, options, plan.file_bytes};
-  for (std::size_t i = 0; i < job.tensors.size(); ++i) {
-    out.begin_tensor();
-    stream.write(job.tensors[i]);
-    if (plan.padding[i] == 0) continue;
-    out.begin_tensor();
-    out.append(std::vector<std::byte>(plan.padding[i]));
-  }
-  const diff::manifest content = detail::manifest_of(job, plan, out.finish(), options);
+  diff::check_free_space(job.path, file_bytes - std::min(file_bytes, reserved));
+  checkpoint::gguf_writer out{job.path, std::move(plan), infos, options.hashing};
+  detail::tensor_stream stream{out, options, file_bytes};
+  for (const checkpoint::stored_tensor& tensor : job.tensors) stream.write(tensor);
+  const diff::manifest content = detail::manifest_of(job, file_bytes, out.complete(), options);
   io::write_atomically(gguf_manifest_path(job.path), diff::format_manifest(content));
   io::publish(job.path);
-  return {job.tensors.size(), plan.file_bytes, 1, 0, false, content.tensor_digest};
+  return {job.tensors.size(), file_bytes, 1, 0, false, content.tensor_digest};
 }
 
 /// Reads a GGUF file that write_gguf made again and compares it with its manifest, which it returns. Throws when there
