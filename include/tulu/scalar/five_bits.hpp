@@ -5,6 +5,11 @@
 
 namespace tulu::detail {
 
+/// Level `index` of 32, whose lower four bits are `nibble`.
+[[nodiscard]] inline int five_bit_level(const std::uint8_t* fifth, std::size_t index, int nibble) noexcept {
+  return nibble | ((fifth[index / 8] >> (index % 8) & 1) << 4);
+}
+
 /// 32 levels below 32 in the layout of q5_0 and q5_1: lower bits in `quants`, the fifth in `fifth`.
 inline void pack_five_bits(const std::uint8_t* levels, std::uint8_t* quants, std::uint8_t* fifth) noexcept {
   for (std::size_t i = 0; i < 16; ++i)

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <tulu/scalar/f16.hpp>
+
 namespace tulu::detail {
 
 /// The 6-bit scale and minimum of a group of 32 weights in q4_k and q5_k.
@@ -19,6 +21,21 @@ struct k_scale {
   const std::uint8_t low = packed[index + 4];
   return {static_cast<std::uint8_t>((low & 15) | (packed[index - 4] >> 6 << 4)),
           static_cast<std::uint8_t>((low >> 4) | (packed[index] >> 6 << 4))};
+}
+
+/// The 256 weights of a block of q4_k or q5_k; `level_of(group, i, nibble)` is the level of weight i of a group whose
+/// lower four bits are `nibble`. The products are exact in float, so a fused multiply-add gives the same.
+template <class Block, class LevelOf>
+void decode_k_block(const Block& in, float* out, LevelOf&& level_of) noexcept {
+  const float scale = to_float(in.scale), minimum = to_float(in.minimum);
+  for (std::size_t group = 0; group < 8; ++group) {
+    const auto [s, m] = unpack_k_scale(in.packed, group);
+    const float own_scale = scale * static_cast<float>(s), own_minimum = minimum * static_cast<float>(m);
+    const std::uint8_t* const quants = in.quants + group / 2 * 32;
+    const unsigned shift = group % 2 * 4;
+    for (std::size_t i = 0; i < 32; ++i)
+      out[32 * group + i] = own_scale * static_cast<float>(level_of(group, i, quants[i] >> shift & 15)) - own_minimum;
+  }
 }
 
 /// 8 of them into 12 bytes.

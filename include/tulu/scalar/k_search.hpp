@@ -173,4 +173,17 @@ struct k_block {
 
 TULU_NO_CONTRACTION_END
 
+/// The header of the block, and the lower four bits of the levels: groups 2p and 2p + 1 are the lower and upper nibbles
+/// of 32 bytes.
+template <class Block>
+void store_k_block(const k_block& fitted, Block& out) noexcept {
+  out.scale = fitted.scale;
+  out.minimum = fitted.minimum;
+  std::copy_n(fitted.packed, 12, out.packed);
+  for (std::size_t i = 0; i < 128; ++i) {
+    const std::uint8_t* const levels = fitted.levels + i / 32 * 64 + i % 32;
+    out.quants[i] = static_cast<std::uint8_t>((levels[0] & 15) | ((levels[32] & 15) << 4));
+  }
+}
+
 }  // namespace tulu::detail

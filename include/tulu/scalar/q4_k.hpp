@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -21,29 +20,14 @@ struct q4_k {
 };
 static_assert(sizeof(q4_k) == 144);
 
-/// The products are exact in float, so a fused multiply-add gives the same.
 inline void decode(const q4_k& in, float* out) noexcept {
-  const float scale = to_float(in.scale), minimum = to_float(in.minimum);
-  for (std::size_t group = 0; group < 8; ++group) {
-    const auto [s, m] = detail::unpack_k_scale(in.packed, group);
-    const float own_scale = scale * static_cast<float>(s), own_minimum = minimum * static_cast<float>(m);
-    const std::uint8_t* const quants = in.quants + group / 2 * 32;
-    const unsigned shift = group % 2 * 4;
-    for (std::size_t i = 0; i < 32; ++i)
-      out[32 * group + i] = own_scale * static_cast<float>(quants[i] >> shift & 15) - own_minimum;
-  }
+  detail::decode_k_block(in, out, [](std::size_t, std::size_t, int nibble) { return nibble; });
 }
 
 /// NaN and infinite weights give some block, whose decoded weights may be NaN.
 inline void encode(const float* in, q4_k& out) noexcept {
   const detail::k_block fitted = detail::fit_k_block(in, 15, {-1, 20});
-  out.scale = fitted.scale;
-  out.minimum = fitted.minimum;
-  std::copy_n(fitted.packed, 12, out.packed);
-  for (std::size_t i = 0; i < 128; ++i) {
-    const std::uint8_t* const levels = fitted.levels + i / 32 * 64 + i % 32;
-    out.quants[i] = static_cast<std::uint8_t>(levels[0] | (levels[32] << 4));
-  }
+  detail::store_k_block(fitted, out);
 }
 
 }  // namespace tulu

@@ -22,7 +22,7 @@ static_assert(sizeof(q5_0) == 22);
 inline void decode(const q5_0& in, float* out) noexcept {
   const float scale = to_float(in.scale);
   const auto level = [&](std::size_t i, int nibble) {
-    return static_cast<float>((nibble | ((in.fifth[i / 8] >> (i % 8) & 1) << 4)) - 16);
+    return static_cast<float>(detail::five_bit_level(in.fifth, i, nibble) - 16);
   };
   for (std::size_t i = 0; i < 16; ++i) {
     out[i] = level(i, in.quants[i] & 15) * scale;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -21,35 +20,20 @@ struct q5_k {
 };
 static_assert(sizeof(q5_k) == 176);
 
-/// The products are exact in float, so a fused multiply-add gives the same.
 inline void decode(const q5_k& in, float* out) noexcept {
-  const float scale = to_float(in.scale), minimum = to_float(in.minimum);
-  for (std::size_t group = 0; group < 8; ++group) {
-    const auto [s, m] = detail::unpack_k_scale(in.packed, group);
-    const float own_scale = scale * static_cast<float>(s), own_minimum = minimum * static_cast<float>(m);
-    const std::uint8_t* const quants = in.quants + group / 2 * 32;
-    const unsigned shift = group % 2 * 4;
-    for (std::size_t i = 0; i < 32; ++i) {
-      const int level = (quants[i] >> shift & 15) | ((in.fifth[i] >> group & 1) << 4);
-      out[32 * group + i] = own_scale * static_cast<float>(level) - own_minimum;
-    }
-  }
+  detail::decode_k_block(in, out, [&](std::size_t group, std::size_t i, int nibble) {
+    return nibble | ((in.fifth[i] >> group & 1) << 4);
+  });
 }
 
 /// NaN and infinite weights give some block, whose decoded weights may be NaN.
 inline void encode(const float* in, q5_k& out) noexcept {
   const detail::k_block fitted = detail::fit_k_block(in, 31, {-0.5f, 15});
-  out.scale = fitted.scale;
-  out.minimum = fitted.minimum;
-  std::copy_n(fitted.packed, 12, out.packed);
+  detail::store_k_block(fitted, out);
   for (std::size_t i = 0; i < 32; ++i) {
     unsigned fifth = 0;
     for (std::size_t group = 0; group < 8; ++group) fifth |= (fitted.levels[32 * group + i] >> 4 & 1u) << group;
     out.fifth[i] = static_cast<std::uint8_t>(fifth);
-  }
-  for (std::size_t i = 0; i < 128; ++i) {
-    const std::uint8_t* const levels = fitted.levels + i / 32 * 64 + i % 32;
-    out.quants[i] = static_cast<std::uint8_t>((levels[0] & 15) | ((levels[32] & 15) << 4));
   }
 }
 
