@@ -70,6 +70,30 @@ void compare(product& data, const std::vector<float>& before, const std::vector<
     }
 }
 
+/// Every number of tokens, added to what was there or not.
+void compare_all(product& data, const model_table& table, worst_ratio& worst) {
+  for (std::size_t tokens = 0; tokens <= few_tokens; ++tokens)
+    for (const bool add : {false, true}) {
+      const std::vector<float> before(few_tokens * data.y_stride(), untouched / 1000);
+      std::vector<float> y = before;
+      data.run(table, 0, data.rows, tokens, y.data(), add);
+      compare(data, before, y, tokens, add, worst);
+    }
+}
+
+/// Whether the products are those in `one`, the same bits, however many rows and tokens there are.
+[[nodiscard]] bool same_however_divided(product& data, const model_table& table, const std::vector<float>& one) {
+  bool same = true;
+  for (std::size_t tokens = 1; tokens <= few_tokens; ++tokens)
+    for (const std::size_t split : {0U, 1U, 4U, 6U}) {
+      std::vector<float> y(few_tokens * data.y_stride(), untouched);
+      data.run(table, 0, split, tokens, y.data(), false);
+      data.run(table, split, data.rows - split, tokens, y.data(), false);
+      same = same && std::memcmp(y.data(), one.data(), tokens * data.y_stride() * sizeof(float)) == 0;
+    }
+  return same;
+}
+
 }  // namespace
 
 TEST_CASE("products with few tokens are within the bound of a float32 sum for every size, type and backend") {
@@ -80,13 +104,7 @@ TEST_CASE("products with few tokens are within the bound of a float32 sum for ev
       for (const std::size_t rows : row_counts)
         for (std::size_t columns = 0; columns <= 70; columns += columns < 40 ? 1 : 3) {
           product data{type, rows, columns, 1 + columns % 5, static_cast<unsigned>(100 * rows + columns)};
-          for (std::size_t tokens = 0; tokens <= few_tokens; ++tokens)
-            for (const bool add : {false, true}) {
-              const std::vector<float> before(few_tokens * data.y_stride(), untouched / 1000);
-              std::vector<float> y = before;
-              data.run(*table, 0, rows, tokens, y.data(), add);
-              compare(data, before, y, tokens, add, worst);
-            }
+          compare_all(data, *table, worst);
         }
       INFO(std::string{table->backend}, " ", tulu::name(type));
       CHECK(worst.value() <= 1);
@@ -123,15 +141,7 @@ TEST_CASE("a product has the same bits however many tokens and rows are multipli
                          columns * sizeof(float));
             shifted.run(*table, r, 1, 1, one.data() + t * data.y_stride(), false);
           }
-        bool same = true;
-        for (std::size_t tokens = 1; tokens <= few_tokens; ++tokens)
-          for (const std::size_t split : {0U, 1U, 4U, 6U}) {
-            std::vector<float> y(few_tokens * data.y_stride(), untouched);
-            data.run(*table, 0, split, tokens, y.data(), false);
-            data.run(*table, split, data.rows - split, tokens, y.data(), false);
-            same = same && std::memcmp(y.data(), one.data(), tokens * data.y_stride() * sizeof(float)) == 0;
-          }
-        CHECK(same);
+        CHECK(same_however_divided(data, *table, one));
       }
 }
 
@@ -142,13 +152,7 @@ TEST_CASE("products of blocks with few tokens are within the bound of a float32 
       for (const std::size_t columns : tulu::test::block_row_lengths(type))
         for (const std::size_t rows : {0U, 1U, 2U, 5U, 9U}) {
           product data{type, rows, columns, 1 + rows % 3, static_cast<unsigned>(100 * rows + columns)};
-          for (std::size_t tokens = 0; tokens <= few_tokens; ++tokens)
-            for (const bool add : {false, true}) {
-              const std::vector<float> before(few_tokens * data.y_stride(), untouched / 1000);
-              std::vector<float> y = before;
-              data.run(*table, 0, rows, tokens, y.data(), add);
-              compare(data, before, y, tokens, add, worst);
-            }
+          compare_all(data, *table, worst);
         }
       INFO(std::string{table->backend}, " ", tulu::name(type));
       CHECK(worst.value() <= 1);
@@ -163,16 +167,6 @@ TEST_CASE("a product of blocks has the same bits however many tokens and rows ar
         product data{type, 7, columns, 2, static_cast<unsigned>(columns)};
         std::vector<float> one(few_tokens * data.y_stride(), untouched);
         data.run(*table, 0, data.rows, few_tokens, one.data(), false);
-        bool same = true;
-        for (std::size_t tokens = 1; tokens < few_tokens; ++tokens)
-          for (const std::size_t split : {0U, 1U, 4U, 6U}) {
-            std::vector<float> y(few_tokens * data.y_stride(), untouched);
-            data.run(*table, 0, split, tokens, y.data(), false);
-            data.run(*table, split, data.rows - split, tokens, y.data(), false);
-            for (std::size_t t = 0; t < tokens; ++t)
-              same = same && std::memcmp(y.data() + t * data.y_stride(), one.data() + t * data.y_stride(),
-                                         data.rows * sizeof(float)) == 0;
-          }
-        CHECK(same);
+        CHECK(same_however_divided(data, *table, one));
       }
 }

@@ -8,11 +8,11 @@ import os
 import re
 import sys
 
+from code_ranges import EVERY, WHITE_SPACE, ranges
 from tokenizers import AddedToken, Tokenizer, models
 
 HEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)),
                       "../../../include/tulu/tokenizer/character_classes.hpp")
-WHITE_SPACE = [*range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
 
 
 def code_points(**options):
@@ -20,18 +20,7 @@ def code_points(**options):
     tokenizer = Tokenizer(models.BPE(vocab={"u": 0}, merges=[], unk_token="u"))
     tokenizer.add_tokens([AddedToken("@@", normalized=False, **options)])
     usual = tokenizer.encode("@@-").ids
-    every = (code for code in range(0x110000) if not 0xD800 <= code < 0xE000)
-    return [code for code in every if tokenizer.encode("@@" + chr(code)).ids != usual]
-
-
-def ranges(codes):
-    found = []
-    for code in codes:
-        if found and found[-1][1] == code - 1:
-            found[-1][1] = code
-        else:
-            found.append([code, code])
-    return found
+    return [code for code in EVERY if tokenizer.encode("@@" + chr(code)).ids != usual]
 
 
 def main():

@@ -9,27 +9,16 @@ import os
 import re
 import sys
 
+from code_ranges import EVERY, WHITE_SPACE, ranges
 from tokenizers import Regex
 from tokenizers.pre_tokenizers import Digits, Split
 
 HEADER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../include/tulu/tokenizer/split_ranges.hpp")
-WHITE_SPACE = [*range(0x09, 0x0E), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]
-EVERY = [code for code in range(0x110000) if not 0xD800 <= code < 0xE000]
 
 
 def matching(pattern):
     split = Split(Regex(pattern), "removed")
     return [code for code in EVERY if not split.pre_tokenize_str(chr(code))]
-
-
-def ranges(codes):
-    found = []
-    for code in codes:
-        if found and found[-1][1] == code - 1:
-            found[-1][1] = code
-        else:
-            found.append([code, code])
-    return found
 
 
 def main():
