@@ -406,3 +406,57 @@ TEST_CASE("blocks of weights give the logits of the same weights in float32, wit
     }
   }
 }
+
+namespace {
+
+/// What a model whose weights lie in panels may be off by, of the largest logit: whole numbers of 15 bits stand for the
+/// inputs of blocks, bfloat16 for inputs and weights where the processor multiplies those.
+double panel_bound(const model_table& kernels, dtype type, bool many) {
+  if (many && kernels.product_type[model_table::at(type)] == dtype::bf16) return 0.03;
+  return tulu::is_block_type(type) ? 2e-4 : exact;
+}
+
+}  // namespace
+
+TEST_CASE("weights in panels give the logits of the same weights in rows, with every type and backend") {
+  unsigned seed = 1000;
+  for (const dtype type : {dtype::f32, dtype::f16, dtype::bf16, dtype::q4_0, dtype::q4_1, dtype::q5_0, dtype::q5_1,
+                           dtype::q8_0, dtype::q4_k, dtype::q5_k, dtype::q6_k})
+    for (const bool tied : {false, true}) {
+      llama_config config = small_config();
+      config.hidden_size = config.intermediate_size = 256;
+      config.head_dim = 32;
+      config.num_attention_heads = 8;
+      config.tie_word_embeddings = tied;
+      const auto lying = random_weights(config, type, ++seed);
+      const auto packed = tulu::test::in_panels(*lying);
+      const auto tokens = random_tokens(config, 41, seed);
+      const rows wanted = fresh_logits(*make_model(lying), tokens);
+      for (const model_table* table : tulu::test::usable_models()) {
+        if (!table->has_panels()) continue;
+        INFO(std::string{table->backend}, " ", std::string{tulu::name(type)}, " ", tied);
+        const rows found = fresh_logits(*make_model(packed, *table), tokens);
+        CHECK(distance(found, wanted) <= panel_bound(*table, type, true));
+        const rows again = fresh_logits(*make_model(packed, *table, 64, 3), tokens);
+        rows steps;
+        const auto model = make_model(packed, *table, 64, 2);
+        kv_cache cache = model->make_cache(41, dtype::f32);
+        for (const token_id token : tokens) steps.push_back(copy(model->step(cache, token)));
+        CHECK(distance(steps, wanted) <= panel_bound(*table, type, false));
+        bool same = true;
+        const rows few = fresh_logits(*make_model(packed, *table, 5, 1), tokens);
+        for (std::size_t t = 0; t < tokens.size(); ++t)
+          same = same && same_bits(found[t], again[t]) && same_bits(few[t], steps[t]);
+        CHECK(same);
+      }
+    }
+}
+
+TEST_CASE("weights in panels are refused by a backend without kernels for them") {
+  const auto packed = tulu::test::in_panels(*random_weights(small_config(), dtype::f32, 1));
+  for (const model_table* table : tulu::test::usable_models())
+    if (!table->has_panels())
+      CHECK(message_of([&] { static_cast<void>(make_model(packed, *table)); }) ==
+            "small model: expected weights in rows for the backend " + std::string{table->backend} +
+                ", found weights in panels");
+}

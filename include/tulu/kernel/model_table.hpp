@@ -45,6 +45,9 @@ struct model_table {
   by_type<to_element_function> from_float;
   by_weight<to_float_function> to_float;
 
+  /// Whether weights may lie in panels: then every type that has_panels has its kernels.
+  [[nodiscard]] bool has_panels() const noexcept { return panels_times_few[at(dtype::f32)] != nullptr; }
+
   /// The place of a type in both kinds of array.
   [[nodiscard]] static constexpr std::size_t at(dtype type) noexcept {
     const auto index = [](dtype of) { return static_cast<std::size_t>(of); };
