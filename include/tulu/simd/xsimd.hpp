@@ -214,7 +214,7 @@ struct avx512_vnni_bf16 : avx512_with<x86::dot_avx512_vnni_bf16> {
 };
 static_assert(dot_backend<avx512_vnni_bf16>);
 
-#if defined(__AMX_TILE__) && defined(__AMX_BF16__) && defined(__AMX_INT8__)
+#if defined(TULU_SIMD_AMX)
 struct avx512_amx : avx512_vnni_bf16 {
   static constexpr const char* name = "avx512_amx";
   /// Products of matrices, for a process that has called detect_cpu.

@@ -1,6 +1,8 @@
 #pragma once
 
-#if defined(__AMX_TILE__) && defined(__AMX_BF16__)
+// As g++ and as clang have it.
+#if (defined(__AMX_TILE__) && defined(__AMX_BF16__)) || (defined(__AMXTILE__) && defined(__AMXBF16__))
+#define TULU_SIMD_AMX 1
 
 #include <cstddef>
 #include <cstdint>
@@ -109,4 +111,4 @@ struct bf16_tiles {
 
 }  // namespace tulu::simd::x86
 
-#endif  // defined(__AMX_TILE__) && defined(__AMX_BF16__)
+#endif  // AMX
