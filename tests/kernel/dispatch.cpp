@@ -68,5 +68,9 @@ TEST_CASE("a backend is usable when all its instruction sets are") {
   CHECK(names(cpu).front() == "avx512");
   cpu.avx512_bf16 = true;
   CHECK(names(cpu) == strings{"avx512_vnni_bf16", "avx512", "avx2", "sse4_2", "portable", "eigen"});
+  cpu.amx_tile = cpu.amx_bf16 = true;
+  CHECK(names(cpu).front() == "avx512_vnni_bf16");
+  cpu.amx_int8 = true;
+  CHECK(names(cpu) == strings{"avx512_amx", "avx512_vnni_bf16", "avx512", "avx2", "sse4_2", "portable", "eigen"});
 }
 #endif

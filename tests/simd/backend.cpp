@@ -32,6 +32,7 @@ const operation_table& operations_sse4_2() noexcept;
 const operation_table& operations_avx2() noexcept;
 const operation_table& operations_avx512() noexcept;
 const operation_table& operations_avx512_vnni_bf16() noexcept;
+const operation_table& operations_avx512_amx() noexcept;
 #elif defined(__aarch64__)
 const operation_table& operations_neon64() noexcept;
 #endif
@@ -54,6 +55,7 @@ std::vector<const operation_table*> tables() {
     &tulu::test::operations_avx2(),
     &tulu::test::operations_avx512(),
     &tulu::test::operations_avx512_vnni_bf16(),
+    &tulu::test::operations_avx512_amx(),
 #elif defined(__aarch64__)
     &tulu::test::operations_neon64(),
 #endif

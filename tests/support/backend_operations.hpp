@@ -14,6 +14,9 @@ struct operation_table {
   using unary = void (*)(const float* in, float* out, std::size_t n) noexcept;
   using binary = void (*)(const float* a, const float* b, float* out, std::size_t n) noexcept;
   using ternary = void (*)(const float* a, const float* b, const float* c, float* out, std::size_t n) noexcept;
+  using tile_product = void (*)(const bf16* x, std::size_t x_stride, const bf16* panels, std::size_t panel_stride,
+                                std::size_t panel_count, std::size_t depth, float* y, std::size_t y_stride,
+                                bool add) noexcept;
 
   const char* name;
   std::size_t lanes;
@@ -36,6 +39,7 @@ struct operation_table {
   void (*byte_of[4])(const std::uint8_t* u, float* out, std::size_t n) noexcept;
   void (*even)(const bf16* pairs, float* out, std::size_t n) noexcept;
   void (*odd)(const bf16* pairs, float* out, std::size_t n) noexcept;
+  tile_product tiles_of_16_tokens, tiles_of_32_tokens;  ///< null if the backend has none
 };
 
 namespace detail {
@@ -92,6 +96,22 @@ struct operations {
   static void half(const bf16* pairs, float* out, std::size_t n) noexcept {
     for (std::size_t i = 0; i < n; i += B::lanes) B::store(out + i, Half(B::load_pairs(pairs + 2 * i)));
   }
+  template <std::size_t Tokens>
+  static void multiply_tiles(const bf16* x, std::size_t x_stride, const bf16* panels, std::size_t panel_stride,
+                             std::size_t panel_count, std::size_t depth, float* y, std::size_t y_stride,
+                             bool add) noexcept {
+    using tiles = typename B::tiles;
+    tiles::configure();
+    tiles::template multiply<Tokens>(x, x_stride, panels, panel_stride, panel_count, depth, y, y_stride, add);
+    tiles::release();
+  }
+  template <std::size_t Tokens>
+  static constexpr operation_table::tile_product tile_product() noexcept {
+    if constexpr (requires { typename B::tiles; })
+      return &multiply_tiles<Tokens>;
+    else
+      return nullptr;
+  }
   static typename B::bytes same(typename B::bytes a) noexcept { return a; }
 
   static constexpr operation_table table{B::name,
@@ -116,7 +136,9 @@ struct operations {
                                          &with_four<&either>,
                                          {&byte_of<0>, &byte_of<1>, &byte_of<2>, &byte_of<3>},
                                          &half<&B::even>,
-                                         &half<&B::odd>};
+                                         &half<&B::odd>,
+                                         tile_product<16>(),
+                                         tile_product<32>()};
 };
 
 }  // namespace detail

@@ -228,9 +228,11 @@ struct block_products {
     if constexpr (has_tiles<Backend> && std::same_as<Scalar, bf16>) {
       first = tokens / Backend::tiles::tokens * Backend::tiles::tokens;
       const std::size_t whole = rows / panel_rows * panel_rows;
+      if (first != 0) Backend::tiles::configure();
       for (std::size_t t = 0; t < first; t += Backend::tiles::tokens)
         Backend::tiles::multiply(x + t * x_stride, x_stride, panels, panel_stride, whole / panel_rows, depth,
                                  y + t * y_stride, y_stride, add);
+      if (first != 0) Backend::tiles::release();
       if (whole != rows) in_registers(whole, 0, first);
     }
     in_registers(0, first, tokens);

@@ -6,7 +6,7 @@
 namespace tulu::simd {
 
 /// The best backend for the compiler flags in force. Flags that differ between translation units give different types,
-/// never different code under one name.
+/// never different code under one name. Never avx512_amx, whose tiles the system must permit at run time.
 #if defined(TULU_SIMD_AVX512_VNNI_BF16)
 using native = avx512_vnni_bf16;
 #elif defined(TULU_SIMD_AVX512)

@@ -1,8 +1,8 @@
 #pragma once
 
 // Defines the backends for which this translation unit has the compiler flags: sse4_2 (-msse4.2), avx2 (-mavx2 -mfma
-// -mf16c), avx512 (those and -mavx512{f,cd,bw,dq,vl}), avx512_vnni_bf16 (those and -mavx512{vnni,bf16}), neon64
-// (every aarch64).
+// -mf16c), avx512 (those and -mavx512{f,cd,bw,dq,vl}), avx512_vnni_bf16 (those and -mavx512{vnni,bf16}), avx512_amx
+// (those and -mamx-{tile,bf16,int8}), neon64 (every aarch64).
 #if defined(__SSE4_2__) || defined(__aarch64__)
 
 #include <concepts>
@@ -14,6 +14,7 @@
 
 #include <tulu/simd/arm/neon64.hpp>
 #include <tulu/simd/backend.hpp>
+#include <tulu/simd/x86/amx.hpp>
 #include <tulu/simd/x86/avx512.hpp>
 #include <tulu/simd/x86/dot.hpp>
 #include <tulu/simd/x86/float16.hpp>
@@ -212,6 +213,15 @@ struct avx512_vnni_bf16 : avx512_with<x86::dot_avx512_vnni_bf16> {
   static void store_pair(bf16* to, f32 even, f32 odd) noexcept { x86::dot_avx512_vnni_bf16::store_pair(to, even, odd); }
 };
 static_assert(dot_backend<avx512_vnni_bf16>);
+
+#if defined(TULU_SIMD_AMX)
+struct avx512_amx : avx512_vnni_bf16 {
+  static constexpr const char* name = "avx512_amx";
+  /// Products of matrices, for a process that has called detect_cpu.
+  using tiles = x86::bf16_tiles<avx512_amx>;
+};
+static_assert(dot_backend<avx512_amx>);
+#endif
 #endif
 #endif
 
