@@ -226,13 +226,14 @@ struct block_products {
   void compute(std::size_t tokens) const noexcept {
     std::size_t first = 0;
     if constexpr (has_tiles<Backend> && std::same_as<Scalar, bf16>) {
-      first = tokens / Backend::tiles::tokens * Backend::tiles::tokens;
       const std::size_t whole = rows / panel_rows * panel_rows;
-      if (first != 0) Backend::tiles::configure();
-      for (std::size_t t = 0; t < first; t += Backend::tiles::tokens)
-        Backend::tiles::multiply(x + t * x_stride, x_stride, panels, panel_stride, whole / panel_rows, depth,
-                                 y + t * y_stride, y_stride, add);
-      if (first != 0) Backend::tiles::release();
+      const auto in_tiles = [&](auto count) {
+        Backend::tiles::template multiply<count>(x + first * x_stride, x_stride, panels, panel_stride,
+                                                 whole / panel_rows, depth, y + first * y_stride, y_stride, add);
+        first += count;
+      };
+      while (tokens - first >= 32) in_tiles(std::integral_constant<std::size_t, 32>{});
+      if (tokens - first >= 16) in_tiles(std::integral_constant<std::size_t, 16>{});
       if (whole != rows) in_registers(whole, 0, first);
     }
     in_registers(0, first, tokens);
@@ -273,6 +274,8 @@ void panels_times_many(const std::byte* panels, std::size_t rows, std::size_t co
   using scalar = product_scalar<Backend, Weight>;
   constexpr std::size_t most = detail::block_depth<Backend, scalar>;
   static_assert(many_rows * most * sizeof(scalar) <= many_scratch * sizeof(float));
+  constexpr bool in_tiles = detail::has_tiles<Backend> && std::same_as<scalar, bf16>;
+  if constexpr (in_tiles) Backend::tiles::configure();
   const auto* const x = reinterpret_cast<const scalar*>(tokens_packed);
   const std::size_t bytes = panel_bytes<Weight>(columns), padded = padded_columns<Weight>(columns);
   for (std::size_t first = 0; first < padded; first += most, add = true) {
@@ -293,6 +296,7 @@ void panels_times_many(const std::byte* panels, std::size_t rows, std::size_t co
       multiply(unpacked, most * panel_rows);
     }
   }
+  if constexpr (in_tiles) Backend::tiles::release();
   if (padded == 0 && !add)
     for (std::size_t t = 0; t < tokens; ++t) std::memset(y + t * y_stride, 0, rows * sizeof(float));
 }
