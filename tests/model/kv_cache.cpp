@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -31,32 +32,32 @@ std::vector<token_id> held(const kv_cache& cache) {
 
 }  // namespace
 
-TEST_CASE("a cache is empty and zero at first, of the size that was said before") {
-  for (const auto& [type, size] : {std::pair{dtype::f32, 4}, std::pair{dtype::f16, 2}, std::pair{dtype::bf16, 2}}) {
-    kv_cache cache{small_config(), 7, type};
-    CHECK(cache.type() == type);
-    CHECK(cache.capacity() == 7);
-    CHECK(cache.size() == 0);
-    CHECK(cache.stride() == 32);
-    CHECK(cache.bytes() == static_cast<std::size_t>(2 * 3 * 2 * 7 * 32 * size));
-    CHECK(cache.bytes() == kv_cache::bytes_for(small_config(), 7, type));
-    const std::byte* const first = cache.keys(0, 0);
-    CHECK(std::all_of(first, first + cache.bytes(), [](std::byte value) { return value == std::byte{0}; }));
+TEST_CASE("a cache is empty at first, of the size that was said before") {
+  for (const auto& [type, keys, values] :
+       {std::tuple{dtype::f32, 80, 128}, {dtype::f16, 40, 64}, {dtype::bf16, 40, 64}, {dtype::q8_0, 24, 36}}) {
+    for (const std::size_t capacity : {0U, 1U, 7U, 16U, 17U}) {
+      kv_cache cache{small_config(), capacity, type};
+      CHECK(cache.type() == type);
+      CHECK(cache.capacity() == capacity);
+      CHECK(cache.size() == 0);
+      const std::size_t positions = (capacity + 15) / 16 * 16;
+      CHECK(cache.bytes() == 3 * 2 * positions * static_cast<std::size_t>(keys + values));
+      CHECK(cache.bytes() == kv_cache::bytes_for(small_config(), capacity, type));
+    }
   }
 }
 
-TEST_CASE("the rows of every layer and head lie beside each other without overlap") {
-  kv_cache cache{small_config(), 5, dtype::f16};
-  std::vector<std::byte*> rows;
+TEST_CASE("the panels of every layer and head lie beside each other without overlap") {
+  kv_cache cache{small_config(), 20, dtype::f16};
+  std::byte* next = cache.keys(0, 0);
   for (std::size_t layer = 0; layer < 3; ++layer)
     for (std::size_t head = 0; head < 2; ++head) {
-      rows.push_back(cache.keys(layer, head));
-      rows.push_back(cache.values(layer, head));
+      CHECK(cache.keys(layer, head) == next);
+      CHECK(cache.values(layer, head) == next + 32 * 20 * 2);
+      next += 32 * (20 + 32) * 2;
+      CHECK(reinterpret_cast<std::uintptr_t>(next) % 64 == 0);
     }
-  std::sort(rows.begin(), rows.end());
-  CHECK(rows.front() == cache.keys(0, 0));
-  for (std::size_t i = 1; i < rows.size(); ++i) CHECK(rows[i] - rows[i - 1] == 5 * 32 * 2);
-  for (const std::byte* row : rows) CHECK(reinterpret_cast<std::uintptr_t>(row) % 32 == 0);
+  CHECK(next == cache.keys(0, 0) + cache.bytes());
 }
 
 TEST_CASE("tokens are appended and forgotten from the end") {
@@ -114,7 +115,7 @@ TEST_CASE("a cache fits the models of its own shape only") {
 TEST_CASE("a cache of another type, and one too large for any machine, are refused") {
   using tulu::test::message_of;
   CHECK(message_of([] { kv_cache cache(small_config(), 4, dtype::i32); }) ==
-        "KV cache: expected F32, F16 or BF16, found I32");
+        "KV cache: expected F32, F16, BF16 or Q8_0, found I32");
   const std::size_t most = std::numeric_limits<std::size_t>::max() / 8;
   CHECK(message_of([&] { (void)kv_cache::bytes_for(small_config(), most, dtype::f32); }) ==
         "KV cache: " + std::to_string(most) + " positions are more than a machine can hold");

@@ -33,7 +33,7 @@ TEST_CASE("the parts of a workspace are large enough, on cache lines of their ow
     const std::size_t rows = std::max(size.tokens, size.logit_rows);
     const std::size_t tiled = (rows + size.tile - 1) / size.tile * size.tile;
     const std::size_t scratch = std::max(tulu::kernel::multiply_scratch(rows, size.tile),
-                                         tulu::kernel::attention_scratch(3, tulu::kv_cache::stride_of(config)));
+                                         tulu::kernel::attention_scratch(3, config.head_dim));
     std::vector<std::pair<const float*, std::size_t>> parts{
         {space.hidden, rows * 45},       {space.normed, rows * 45},
         {space.query, size.tokens * 60}, {space.key, size.tokens * 20},

@@ -7,6 +7,7 @@
 #include <tulu/kernel/attention.hpp>
 #include <tulu/kernel/gemm.hpp>
 #include <tulu/kernel/gemv.hpp>
+#include <tulu/kernel/kv_panels.hpp>
 #include <tulu/kernel/panel_gemm.hpp>
 #include <tulu/kernel/panel_gemv.hpp>
 #include <tulu/kernel/rms_norm.hpp>
@@ -23,9 +24,10 @@ struct model_table {
   template <class Function>
   using by_type = std::array<Function, 3>;  ///< indexed by f16, bf16, f32
   template <class Function>
+  using by_cache = std::array<Function, 4>;  ///< the same, then q8_0: the types of keys and values
+  template <class Function>
   using by_weight = std::array<Function, 12>;  ///< the same, then the block types
 
-  using to_element_function = void (*)(const float* in, std::byte* out, std::size_t n) noexcept;
   using to_float_function = void (*)(const std::byte* in, float* out, std::size_t n) noexcept;
 
   const char* backend;
@@ -41,8 +43,8 @@ struct model_table {
   rms_norm_function rms_norm;
   rotate_function rotate;
   swiglu_function swiglu;
-  by_type<attend_function> attend;  ///< over keys and values of the type
-  by_type<to_element_function> from_float;
+  by_cache<store_function> store_key_value;
+  by_cache<attend_function> attend;
   by_weight<to_float_function> to_float;
 
   /// Whether weights may lie in panels: then every type that has_panels has its kernels.
@@ -53,14 +55,12 @@ struct model_table {
     const auto index = [](dtype of) { return static_cast<std::size_t>(of); };
     return type < dtype::q4_0 ? index(type) - index(dtype::f16) : 3 + index(type) - index(dtype::q4_0);
   }
+  [[nodiscard]] static constexpr std::size_t cache_at(dtype type) noexcept {
+    return type == dtype::q8_0 ? 3 : at(type);
+  }
 };
 
 namespace detail {
-
-template <class Backend, class Element>
-void convert_from_float(const float* in, std::byte* out, std::size_t n) noexcept {
-  convert<Backend>(in, reinterpret_cast<Element*>(out), n);
-}
 
 template <class Backend, class Weight>
 void convert_to_float(const std::byte* in, float* out, std::size_t n) noexcept {
@@ -109,8 +109,9 @@ inline constexpr model_table model_entries{
     &kernel::rms_norm<Backend>,
     &kernel::rotate<Backend>,
     &kernel::swiglu<Backend>,
-    {&attend<Backend, f16>, &attend<Backend, bf16>, &attend<Backend, float>},
-    {&convert_from_float<Backend, f16>, &convert_from_float<Backend, bf16>, &convert_from_float<Backend, float>},
+    {&store_key_value<Backend, f16>, &store_key_value<Backend, bf16>, &store_key_value<Backend, float>,
+     &store_key_value<Backend, q8_0>},
+    {&attend<Backend, f16>, &attend<Backend, bf16>, &attend<Backend, float>, &attend<Backend, q8_0>},
     all_weights<Backend>::to_float};
 
 }  // namespace detail

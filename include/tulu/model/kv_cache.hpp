@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstring>
 #include <span>
 #include <string>
 #include <utility>
@@ -13,51 +12,41 @@
 #include <tulu/core/aligned_buffer.hpp>
 #include <tulu/core/checked.hpp>
 #include <tulu/core/error.hpp>
+#include <tulu/kernel/kv_panels.hpp>
 #include <tulu/tensor/dtype.hpp>
 #include <tulu/tokenizer/vocabulary.hpp>
 
 namespace tulu {
 
-/// The keys (rotated) and values of one sequence, with the tokens they belong to. Memory for `capacity` positions is
-/// set aside at once. For each layer, keys and then values lie as [key_value_head][position][stride], `stride` being
-/// head_dim rounded up to `row_multiple`, the rest zero.
+/// The keys (rotated) and values of one sequence, with the tokens they belong to, as F32, F16, BF16 or Q8_0: bytes with
+/// one float32 scale a row. Memory for `capacity` positions is set aside at once, and the system gives it as it is
+/// written. For each layer and key-value head lie the panels of the keys and then those of the values, see
+/// kernel/kv_panels.hpp.
 class kv_cache {
  public:
-  static constexpr std::size_t row_multiple = 16;
-
   kv_cache(const llama_config& config, std::size_t capacity, dtype type)
       : type_{type},
         capacity_{capacity},
         head_dim_{config.head_dim},
-        stride_{stride_of(config)},
         heads_{config.num_key_value_heads},
         layers_{config.num_hidden_layers},
         data_{bytes_for(config, capacity, type)} {
-    if (!is_summable(type)) throw mismatch_error("KV cache", "", "F32, F16 or BF16", tulu::name(type));
     tokens_.reserve(capacity);
-    // Rows are written before they are read, so only what lies between them has to be zero: a cache whose rows have no
-    // such rest takes memory as it grows.
-    if (stride_ != head_dim_) std::memset(data_.data(), 0, data_.size());
   }
 
-  /// What a cache takes. Throws when no machine has as much.
+  /// What a cache takes. Throws for a type that none has, and when no machine has as much.
   [[nodiscard]] static std::size_t bytes_for(const llama_config& config, std::size_t capacity, dtype type) {
-    const std::array factors{std::size_t{2},           size_of(type), stride_of(config), config.num_key_value_heads,
-                             config.num_hidden_layers, capacity};
+    if (!kernel::is_cache_type(type)) throw mismatch_error("KV cache", "", "F32, F16, BF16 or Q8_0", name(type));
+    const std::array factors{head_bytes(config.head_dim, type), config.num_key_value_heads, config.num_hidden_layers,
+                             panels_of(capacity)};
     const auto bytes = checked_product(factors);
     if (!bytes) throw error{"KV cache: " + std::to_string(capacity) + " positions are more than a machine can hold"};
     return *bytes;
   }
 
-  /// Elements from one row to the next.
-  [[nodiscard]] static std::size_t stride_of(const llama_config& config) noexcept {
-    return (config.head_dim + row_multiple - 1) / row_multiple * row_multiple;
-  }
-
   [[nodiscard]] dtype type() const noexcept { return type_; }
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
   [[nodiscard]] std::size_t size() const noexcept { return tokens_.size(); }
-  [[nodiscard]] std::size_t stride() const noexcept { return stride_; }
   [[nodiscard]] std::size_t bytes() const noexcept { return data_.size(); }
   /// The tokens whose keys and values it holds.
   [[nodiscard]] std::span<const token_id> tokens() const noexcept { return tokens_; }
@@ -83,17 +72,25 @@ class kv_cache {
   /// Used by the model: more tokens, whose keys and values it is about to write. There is room for them.
   void append(std::span<const token_id> tokens) { tokens_.insert(tokens_.end(), tokens.begin(), tokens.end()); }
 
-  /// The rows of one head of one layer, from position 0.
-  [[nodiscard]] std::byte* keys(std::size_t layer, std::size_t head) noexcept { return row(2 * layer, head); }
-  [[nodiscard]] std::byte* values(std::size_t layer, std::size_t head) noexcept { return row(2 * layer + 1, head); }
+  /// The panels of one head of one layer, from position 0.
+  [[nodiscard]] std::byte* keys(std::size_t layer, std::size_t head) noexcept {
+    return data_.data() + (layer * heads_ + head) * panels_of(capacity_) * head_bytes(head_dim_, type_);
+  }
+  [[nodiscard]] std::byte* values(std::size_t layer, std::size_t head) noexcept {
+    return keys(layer, head) + panels_of(capacity_) * kernel::kv_panel_bytes(type_, head_dim_);
+  }
 
  private:
-  [[nodiscard]] std::byte* row(std::size_t plane, std::size_t head) noexcept {
-    return data_.data() + (plane * heads_ + head) * capacity_ * stride_ * size_of(type_);
+  [[nodiscard]] static std::size_t panels_of(std::size_t capacity) noexcept {
+    return capacity / kernel::panel_positions + (capacity % kernel::panel_positions != 0 ? 1 : 0);
+  }
+  /// One panel of keys and one of values.
+  [[nodiscard]] static std::size_t head_bytes(std::size_t head_dim, dtype type) noexcept {
+    return kernel::kv_panel_bytes(type, head_dim) + kernel::kv_panel_bytes(type, kernel::kv_stride(head_dim));
   }
 
   dtype type_;
-  std::size_t capacity_, head_dim_, stride_, heads_, layers_;
+  std::size_t capacity_, head_dim_, heads_, layers_;
   aligned_buffer data_;
   std::vector<token_id> tokens_;
 };

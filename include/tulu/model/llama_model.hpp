@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -22,6 +21,8 @@
 #include <tulu/model/linear_layers.hpp>
 #include <tulu/model/llama_weights.hpp>
 #include <tulu/model/rope_angles.hpp>
+#include <tulu/model/self_attention.hpp>
+#include <tulu/model/token_place.hpp>
 #include <tulu/model/workspace.hpp>
 #include <tulu/tensor/dtype.hpp>
 #include <tulu/tensor/matrix_view.hpp>
@@ -98,14 +99,6 @@ class llama_model {
   matrix_view<const float> forward(std::span<const sequence_input> batch, std::stop_token stop = {});
 
  private:
-  /// One token of a pass and where it stands.
-  struct place {
-    kv_cache* cache;
-    token_id token;
-    std::size_t position;
-    std::size_t length;  ///< of the sequence when the whole input is computed
-  };
-
   void check_input(const sequence_input& input) const;
   void place_tokens(const sequence_input& input, std::size_t first, std::size_t count);
   void compute_chunks(const sequence_input& input, std::stop_token stop,
@@ -114,8 +107,6 @@ class llama_model {
   void compute(const std::stop_token& stop);
   void look_up(const kernel::weight_matrix& table, token_id id, float* out) const;
   void attention(const llama_layer& layer, std::size_t index);
-  void store_keys_and_values(std::size_t layer, std::size_t token);
-  void attend(std::size_t layer);
   void feed_forward(const llama_layer& layer);
   void normalise(const float* weight);
   void compute_logits(std::size_t rows);
@@ -133,7 +124,8 @@ class llama_model {
   workspace space_;
   linear_layers layers_;
   rope_angles angles_;
-  std::vector<place> places_;
+  self_attention attention_;
+  std::vector<token_place> places_;
   std::vector<std::size_t> wanted_;  ///< places whose logits are asked for
 };
 
@@ -145,7 +137,8 @@ inline llama_model::llama_model(std::shared_ptr<const llama_weights> weights, co
       size_{size_of_workspace(weights_->lm_head.rows, kernels, options, workers_->threads())},
       space_{weights_->config, size_},
       layers_{kernels, *workers_, space_},
-      angles_{weights_->config} {
+      angles_{weights_->config},
+      attention_{weights_->config, kernels, *workers_, space_, size_.tokens} {
   if (weights_->lm_head.in_panels() && !kernels.has_panels())
     throw mismatch_error(config().file, "", "weights in rows for the backend " + std::string{kernels.backend},
                          "weights in panels");
@@ -270,6 +263,7 @@ inline void llama_model::compute(const std::stop_token& stop) {
     angles_.at(places_[t].position, places_[t].length, {space_.cosines + t * half, half},
                {space_.sines + t * half, half});
   }
+  attention_.begin(places_);
   for (std::size_t index = 0; index < weights_->layers.size(); ++index) {
     if (stop.stop_requested()) throw cancelled{};
     attention(weights_->layers[index], index);
@@ -284,50 +278,9 @@ inline void llama_model::attention(const llama_layer& layer, std::size_t index) 
                           linear_layer{&layer.k_proj, layer.k_bias, space_.key},
                           linear_layer{&layer.v_proj, layer.v_bias, space_.value}};
   layers_.multiply(inputs, space_.normed, tokens);
-  over_tokens(tokens, [&](std::size_t t, std::size_t) { store_keys_and_values(index, t); });
-  attend(index);
+  attention_.compute(index);
   const std::array output{linear_layer{&layer.o_proj, layer.o_bias, space_.hidden, true}};
   layers_.multiply(output, space_.attended, tokens);
-}
-
-inline void llama_model::store_keys_and_values(std::size_t layer, std::size_t token) {
-  const llama_config& shape = config();
-  const std::size_t size = shape.head_dim;
-  const place& where = places_[token];
-  const float* const cosines = space_.cosines + token * (size / 2);
-  const float* const sines = space_.sines + token * (size / 2);
-  float* const key = space_.key + token * shape.key_value_size();
-  const float* const value = space_.value + token * shape.key_value_size();
-  kernels_->rotate(space_.query + token * shape.query_size(), shape.num_attention_heads, size, cosines, sines);
-  kernels_->rotate(key, shape.num_key_value_heads, size, cosines, sines);
-  const auto store = kernel_of(kernels_->from_float, where.cache->type());
-  const std::size_t offset = where.position * where.cache->stride() * size_of(where.cache->type());
-  for (std::size_t head = 0; head < shape.num_key_value_heads; ++head) {
-    store(key + head * size, where.cache->keys(layer, head) + offset, size);
-    store(value + head * size, where.cache->values(layer, head) + offset, size);
-  }
-}
-
-inline void llama_model::attend(std::size_t layer) {
-  const llama_config& shape = config();
-  const std::size_t group = shape.num_attention_heads / shape.num_key_value_heads;
-  const std::size_t pairs = places_.size() * shape.num_key_value_heads;
-  // With fewer pairs of token and key-value head than threads, the query heads of a group are divided too.
-  const std::size_t parts = pairs >= workers_->threads() ? 1 : std::min(group, workers_->threads());
-  const std::size_t part = (group + parts - 1) / parts;
-  const float scale = 1.0f / std::sqrt(static_cast<float>(shape.head_dim));
-  workers_->parallel_for(pairs * parts, [&](std::size_t index, std::size_t thread) {
-    const std::size_t first = index % parts * part;
-    if (first >= group) return;
-    const std::size_t head = index / parts % shape.num_key_value_heads,
-                      token = index / parts / shape.num_key_value_heads;
-    const place& where = places_[token];
-    const std::size_t offset = token * shape.query_size() + (head * group + first) * shape.head_dim;
-    kernel_of(kernels_->attend, where.cache->type())(
-        space_.query + offset, where.cache->keys(layer, head), where.cache->values(layer, head),
-        {std::min(part, group - first), shape.head_dim, where.cache->stride(), where.position + 1, scale},
-        space_.attended + offset, space_.scratch(thread));
-  });
 }
 
 inline void llama_model::feed_forward(const llama_layer& layer) {

@@ -10,7 +10,6 @@
 #include <tulu/core/checked.hpp>
 #include <tulu/core/error.hpp>
 #include <tulu/kernel/model_table.hpp>
-#include <tulu/model/kv_cache.hpp>
 #include <tulu/tensor/dtype.hpp>
 
 namespace tulu {
@@ -85,10 +84,9 @@ class workspace {
 
   [[nodiscard]] static std::size_t padded(std::size_t floats) noexcept { return (floats + line - 1) / line * line; }
   [[nodiscard]] static std::size_t scratch_for(const llama_config& config, const workspace_size& size) noexcept {
-    const std::size_t stride = kv_cache::stride_of(config);
     const std::size_t group = config.num_attention_heads / config.num_key_value_heads;
     return padded(std::max({kernel::multiply_scratch(std::max(size.tokens, size.logit_rows), size.tile),
-                            kernel::many_scratch, kernel::attention_scratch(group, stride)}));
+                            kernel::many_scratch, kernel::attention_scratch(group, config.head_dim)}));
   }
   [[nodiscard]] static std::array<part, 16> parts_of(const llama_config& config, const workspace_size& size) noexcept {
     const std::size_t tokens = size.tokens, query = config.query_size(), key = config.key_value_size();
