@@ -183,7 +183,9 @@ class conversation {
     std::snprintf(text, sizeof text, "%zu prompt tokens (%zu reused, %.1f tokens/s), %zu new tokens (%.1f tokens/s)",
                   stats.prompt_tokens, stats.reused_tokens, stats.prefill_tokens_per_second(), stats.new_tokens,
                   stats.decode_tokens_per_second());
-    return text;
+    if (stats.drafted_tokens == 0) return text;
+    return text + (", " + std::to_string(stats.accepted_tokens) + " of " + std::to_string(stats.drafted_tokens)) +
+           " guessed ahead";
   }
 
   [[nodiscard]] std::string statistics() const {
