@@ -16,22 +16,24 @@ namespace tulu {
 /// before. Where texts repeat themselves, as in summaries, corrections and code, that is often right (prompt lookup
 /// decoding, Saxena 2023; examples/lookup of llama.cpp).
 ///
-/// A table of fixed size says where each n-gram stood last. It holds no n-grams: two may share an entry, the newer
-/// one has it, and what an entry says is compared with the sequence. So the time for a token is constant and the memory
-/// that of the capacity, whatever the sequence is.
+/// For each length of n-grams a hash table of fixed size says where each stood last; what it says is compared with the
+/// sequence. A few entries are looked at and then one is given up for a newer n-gram, so that the time for a token is
+/// constant and the memory that of the capacity, whatever the sequence is.
 class prompt_lookup {
  public:
   static constexpr std::size_t shortest = 2, longest = 4;  ///< tokens of an n-gram
 
   /// For a sequence of up to about `capacity` tokens; a longer one is guessed less well.
-  explicit prompt_lookup(std::size_t capacity) : after_(std::bit_ceil(per_token * std::max<std::size_t>(1, capacity))) {
+  explicit prompt_lookup(std::size_t capacity) {
     tokens_.reserve(capacity);
+    for (auto& entries : after_) entries.resize(std::bit_ceil(2 * capacity + probes));
   }
 
   /// The sequence goes on with `token`.
   void push(token_id token) {
     const hashes end = end_hashes();
-    for (std::size_t n = shortest; n <= std::min(longest, tokens_.size()); ++n) after_[entry(end[n])] = tokens_.size();
+    for (std::size_t n = shortest; n <= std::min(longest, tokens_.size()); ++n)
+      after_[n - shortest][entry(n, end[n])] = tokens_.size();
     tokens_.push_back(token);
   }
 
@@ -48,7 +50,7 @@ class prompt_lookup {
   }
 
  private:
-  static constexpr std::size_t per_token = 4;  ///< entries; three n-grams end with each token
+  static constexpr std::size_t probes = 16;  ///< entries that an n-gram may be in
   using hashes = std::array<std::uint64_t, longest + 1>;
 
   /// By n, the hash of the last n tokens, as many as there are.
@@ -58,23 +60,38 @@ class prompt_lookup {
       made[n] = (made[n - 1] + tokens_[tokens_.size() - n] + 1) * 0x9E3779B97F4A7C15U;  // 2^64 / golden ratio
     return made;
   }
-  [[nodiscard]] std::size_t entry(std::uint64_t hash) const noexcept {
-    return static_cast<std::size_t>(hash ^ hash >> 32U) & (after_.size() - 1);
+
+  /// Whether the n tokens before `at` are the last n.
+  [[nodiscard]] bool is_end(std::size_t at, std::size_t n) const noexcept {
+    const std::span<const token_id> tokens{tokens_};
+    return at >= n && std::ranges::equal(tokens.subspan(at - n, n), tokens.last(n));
+  }
+
+  /// Where in its table the n-gram at the end is; when it is nowhere, where it may be put.
+  [[nodiscard]] std::size_t entry(std::size_t n, std::uint64_t hash) const noexcept {
+    const auto& entries = after_[n - shortest];
+    const auto first = static_cast<std::size_t>(hash ^ hash >> 32U);
+    std::size_t index = 0;
+    for (std::size_t i = 0; i < probes; ++i) {
+      index = (first + i) & (entries.size() - 1);
+      if (entries[index] == 0 || is_end(entries[index], n)) break;
+    }
+    return index;
   }
 
   /// The place behind the last earlier occurrence of the longest end; 0 when there is none.
   [[nodiscard]] std::size_t find() const noexcept {
     const hashes end = end_hashes();
-    const std::span<const token_id> tokens{tokens_};
-    for (std::size_t n = std::min(longest, tokens.size()); n >= shortest; --n) {
-      const std::size_t at = after_[entry(end[n])];
-      if (at >= n && std::ranges::equal(tokens.subspan(at - n, n), tokens.last(n))) return at;
+    for (std::size_t n = std::min(longest, tokens_.size()); n >= shortest; --n) {
+      const std::size_t at = after_[n - shortest][entry(n, end[n])];
+      if (is_end(at, n)) return at;
     }
     return 0;
   }
 
   std::vector<token_id> tokens_;
-  std::vector<std::size_t> after_;  ///< by hash of an n-gram: the place behind its last occurrence; 0: none
+  /// By n - shortest and hash of an n-gram: the place behind its last occurrence; 0: none.
+  std::array<std::vector<std::size_t>, longest - shortest + 1> after_;
 };
 
 }  // namespace tulu
