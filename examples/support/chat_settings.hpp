@@ -88,13 +88,13 @@ inline constexpr std::array settings{
     detail::sampling_number<&tulu::sampling_options::seed>("seed", "N", "Of the random numbers"),
     setting{"max-new-tokens", "N", "The longest answer in tokens", &detail::assign_max_new_tokens,
             &detail::show_max_new_tokens},
-    setting{"stop", "TEXT", "Ends an answer; \\n, \\r, \\t and \\\\ in it are a line end, a CR, a tab and a backslash",
-            &detail::assign_stop, &detail::show_stop},
     setting{"lookup", "N", "Tokens guessed ahead from the text so far, 0 to 7; with temperature 0 alone",
             [](const setting& which, tulu::generation_options& options, std::string_view text) {
               options.lookup = detail::parse_number<std::size_t>(which, text);
             },
             [](const tulu::generation_options& options) { return detail::shown(options.lookup); }},
+    setting{"stop", "TEXT", "Ends an answer; \\n, \\r, \\t and \\\\ in it are a line end, a CR, a tab and a backslash",
+            &detail::assign_stop, &detail::show_stop},
 };
 
 /// Carries out `/set NAME VALUE`, the two separated by whitespace; `-` and `_` are the same in a name. Returns the
