@@ -259,11 +259,44 @@ TEST_CASE("dot_u8s8 is exact for all bytes and wraps") {
   }
 }
 
-TEST_CASE("nibbles keep their place, and the same four bytes go to every lane") {
+TEST_CASE("dot_u7s8 is dot_u8s8 for bytes up to 127") {
+  constexpr std::size_t n = 16 * largest_lanes;
+  auto u = random_elements<std::uint8_t>(4 * n, 11);
+  for (std::uint8_t& each : u) each = each > 200 ? 127 : each & 127;
+  std::vector<float> out(n), expected(n);
+  for (const std::array<std::int8_t, 4> four :
+       {std::array<std::int8_t, 4>{127, 127, 127, 127}, std::array<std::int8_t, 4>{-128, -128, -128, -128},
+        std::array<std::int8_t, 4>{1, -2, 33, -128}}) {
+    tulu::test::operations_for<tulu::simd::portable>().dot_u8s8_four(u.data(), four.data(), expected.data(), n);
+    for (const auto* table : tables()) {
+      INFO(std::string{table->name});
+      table->dot_u7s8_four(u.data(), four.data(), out.data(), n);
+      CHECK(out == expected);
+    }
+  }
+}
+
+TEST_CASE("the halves of pairs are their exact values") {
+  constexpr std::size_t n = 4 * largest_lanes;
+  std::vector<bf16> pairs;
+  for (const float value : random_floats(2 * n, 12)) pairs.push_back(tulu::to_bf16(value));
+  std::vector<float> even(n), odd(n);
+  for (const auto* table : tables()) {
+    INFO(std::string{table->name});
+    table->even(pairs.data(), even.data(), n);
+    table->odd(pairs.data(), odd.data(), n);
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < n; ++i)
+      wrong += (even[i] != to_float(pairs[2 * i])) + (odd[i] != to_float(pairs[2 * i + 1]));
+    CHECK(wrong == 0);
+  }
+}
+
+TEST_CASE("bits keep their place, and the same four bytes go to every lane") {
   constexpr std::size_t n = 4 * largest_lanes;
   std::vector<std::uint8_t> u(4 * n);
   for (std::size_t i = 0; i < u.size(); ++i) u[i] = static_cast<std::uint8_t>(i * 37);
-  std::vector<float> bytes(n), low(n), high(n);
+  std::vector<float> bytes(n), low(n), high(n), up(n), down(n), either(n), alone(n);
   for (const auto* table : tables()) {
     for (std::size_t place = 0; place < 4; ++place) {
       std::int8_t one[4] = {};
@@ -271,12 +304,20 @@ TEST_CASE("nibbles keep their place, and the same four bytes go to every lane") 
       table->dot_u8s8_four(u.data(), one, bytes.data(), n);
       table->low_nibbles(u.data(), one, low.data(), n);
       table->high_nibbles(u.data(), one, high.data(), n);
+      table->up(u.data(), one, up.data(), n);
+      table->down(u.data(), one, down.data(), n);
+      table->either(u.data(), one, either.data(), n);
+      table->byte_of[place](u.data(), alone.data(), n);
       std::size_t wrong = 0;
       for (std::size_t i = 0; i < n; ++i) {
         const int byte = u[4 * i + place];
         wrong += bytes[i] != static_cast<float>(-byte);
         wrong += low[i] != static_cast<float>(-(byte & 15));
         wrong += high[i] != static_cast<float>(-(byte >> 4));
+        wrong += up[i] != static_cast<float>(-(byte << 3 & 0x58));
+        wrong += down[i] != static_cast<float>(-(byte >> 3 & 0x0b));
+        wrong += either[i] != static_cast<float>(-((byte << 3 & 0x58) | (byte >> 3 & 0x0b)));
+        wrong += alone[i] != static_cast<float>(byte);
       }
       INFO(std::string{table->name} << " " << place);
       CHECK(wrong == 0);

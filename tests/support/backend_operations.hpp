@@ -28,6 +28,14 @@ struct operation_table {
   /// dot_u8s8 of the nibbles of u with the same four.
   void (*low_nibbles)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
   void (*high_nibbles)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
+  void (*dot_u7s8_four)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
+  /// dot_u8s8 of the bytes after bits_up<3> with the mask 0x58, bits_down<3> with 0x0b, and either of the two.
+  void (*up)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
+  void (*down)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
+  void (*either)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
+  void (*byte_of[4])(const std::uint8_t* u, float* out, std::size_t n) noexcept;
+  void (*even)(const bf16* pairs, float* out, std::size_t n) noexcept;
+  void (*odd)(const bf16* pairs, float* out, std::size_t n) noexcept;
 };
 
 namespace detail {
@@ -68,6 +76,22 @@ struct operations {
       B::store(out + i, B::to_f32(B::dot_u8s8(B::set_i32(0), bytes, B::set_bytes(four))));
     }
   }
+  static void dot_u7s8(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; i += B::lanes)
+      B::store(out + i, B::to_f32(B::dot_u7s8(B::set_i32(0), B::load_bytes(u + 4 * i), B::set_bytes(four))));
+  }
+  static typename B::bytes up(typename B::bytes a) noexcept { return B::template bits_up<3>(a, 0x58); }
+  static typename B::bytes down(typename B::bytes a) noexcept { return B::template bits_down<3>(a, 0x0b); }
+  static typename B::bytes either(typename B::bytes a) noexcept { return B::either(up(a), down(a)); }
+  template <int Index>
+  static void byte_of(const std::uint8_t* u, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; i += B::lanes)
+      B::store(out + i, B::to_f32(B::template byte_of<Index>(B::load_bytes(u + 4 * i))));
+  }
+  template <auto Half>
+  static void half(const bf16* pairs, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; i += B::lanes) B::store(out + i, Half(B::load_pairs(pairs + 2 * i)));
+  }
   static typename B::bytes same(typename B::bytes a) noexcept { return a; }
 
   static constexpr operation_table table{B::name,
@@ -85,7 +109,14 @@ struct operations {
                                          &dot_u8s8,
                                          &with_four<&same>,
                                          &with_four<&B::low_nibbles>,
-                                         &with_four<&B::high_nibbles>};
+                                         &with_four<&B::high_nibbles>,
+                                         &dot_u7s8,
+                                         &with_four<&up>,
+                                         &with_four<&down>,
+                                         &with_four<&either>,
+                                         {&byte_of<0>, &byte_of<1>, &byte_of<2>, &byte_of<3>},
+                                         &half<&B::even>,
+                                         &half<&B::odd>};
 };
 
 }  // namespace detail

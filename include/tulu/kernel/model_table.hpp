@@ -1,14 +1,18 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 
 #include <tulu/kernel/attention.hpp>
 #include <tulu/kernel/gemm.hpp>
 #include <tulu/kernel/gemv.hpp>
+#include <tulu/kernel/panel_gemm.hpp>
+#include <tulu/kernel/panel_gemv.hpp>
 #include <tulu/kernel/rms_norm.hpp>
 #include <tulu/kernel/rope.hpp>
 #include <tulu/kernel/swiglu.hpp>
+#include <tulu/kernel/token_groups.hpp>
 #include <tulu/tensor/dtype.hpp>
 
 namespace tulu::kernel {
@@ -29,6 +33,11 @@ struct model_table {
   by_weight<multiply_few_function> multiply_few;
   by_weight<multiply_many_function> multiply_many;
   pack_tokens_function pack_tokens;
+  by_weight<panels_times_few_function> panels_times_few;    ///< null: weights of the type lie in rows
+  by_weight<panels_times_many_function> panels_times_many;  ///< null where panels_times_few is
+  by_weight<dtype> product_type;                            ///< what panels_times_many wants tokens packed as
+  group_tokens_function group_tokens;
+  by_type<pack_many_function> pack_many;  ///< null for f16
   rms_norm_function rms_norm;
   rotate_function rotate;
   swiglu_function swiglu;
@@ -63,6 +72,21 @@ struct weight_entries {
   static constexpr by_weight<multiply_few_function> few{&multiply_few<Backend, Weights>...};
   static constexpr by_weight<multiply_many_function> many{&multiply_many<Backend, Weights>...};
   static constexpr by_weight<model_table::to_float_function> to_float{&convert_to_float<Backend, Weights>...};
+
+  template <class Weight>
+  static constexpr panels_times_few_function few_of() noexcept {
+    if constexpr (panel_weight<Weight> && !has_multiply<Backend>) return &panels_times_few<Backend, Weight>;
+    return nullptr;
+  }
+  template <class Weight>
+  static constexpr panels_times_many_function many_of() noexcept {
+    if constexpr (panel_weight<Weight> && !has_multiply<Backend>) return &panels_times_many<Backend, Weight>;
+    return nullptr;
+  }
+  static constexpr by_weight<panels_times_few_function> panels_few{few_of<Weights>()...};
+  static constexpr by_weight<panels_times_many_function> panels_many{many_of<Weights>()...};
+  static constexpr by_weight<dtype> products{std::same_as<product_scalar<Backend, Weights>, float> ? dtype::f32
+                                                                                                   : dtype::bf16...};
 };
 template <class Backend>
 using all_weights = weight_entries<Backend, f16, bf16, float, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k, iq4_nl>;
@@ -74,6 +98,11 @@ inline constexpr model_table model_entries{
     all_weights<Backend>::few,
     all_weights<Backend>::many,
     &pack_tokens<Backend>,
+    all_weights<Backend>::panels_few,
+    all_weights<Backend>::panels_many,
+    all_weights<Backend>::products,
+    &kernel::group_tokens<Backend>,
+    {nullptr, &pack_many<Backend, bf16>, &pack_many<Backend, float>},
     &kernel::rms_norm<Backend>,
     &kernel::rotate<Backend>,
     &kernel::swiglu<Backend>,

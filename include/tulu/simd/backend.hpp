@@ -66,6 +66,10 @@ concept dot_backend = backend<B> &&
   noexcept->std::same_as<typename B::pairs>;
   { B::dot_bf16(f, p, p) }
   noexcept->std::same_as<typename B::f32>;
+  { B::even(p) }  // the first elements of the pairs
+  noexcept->std::same_as<typename B::f32>;
+  { B::odd(p) }
+  noexcept->std::same_as<typename B::f32>;
   { B::load_bytes(u8s) }
   noexcept->std::same_as<typename B::bytes>;
   { B::load_bytes(s8s) }
@@ -74,11 +78,21 @@ concept dot_backend = backend<B> &&
   noexcept->std::same_as<typename B::bytes>;
   { B::dot_u8s8(i, b, b) }
   noexcept->std::same_as<typename B::i32>;
+  { B::dot_u7s8(i, b, b) }  // the same for bytes up to 127
+  noexcept->std::same_as<typename B::i32>;
+  { B::template byte_of<3>(b) }  // that one of each lane's four, without sign
+  noexcept->std::same_as<typename B::i32>;
+  { B::either(b, b) }
+  noexcept->std::same_as<typename B::bytes>;
+  { B::template bits_up<4>(b, std::uint8_t{}) }  // each byte shifted, then what the mask lets pass
+  noexcept->std::same_as<typename B::bytes>;
+  { B::template bits_down<4>(b, std::uint8_t{}) }
+  noexcept->std::same_as<typename B::bytes>;
   { B::low_nibbles(b) }
   noexcept->std::same_as<typename B::bytes>;
   { B::high_nibbles(b) }
   noexcept->std::same_as<typename B::bytes>;
-  { B::widen(u8s) }  // `lanes` bytes, each as an integer; i32 has &, | and -
+  { B::widen(u8s) }  // `lanes` bytes, each as an integer; i32 has &, |, + and -
   noexcept->std::same_as<typename B::i32>;
   { B::widen(s8s) }
   noexcept->std::same_as<typename B::i32>;

@@ -31,6 +31,7 @@ struct xsimd_backend {
   static constexpr std::size_t lanes = f32::size;
   static constexpr std::size_t tile_rows = 6;
   static constexpr std::size_t tile_registers = 2;
+  static constexpr std::size_t registers = 16;
 
   [[nodiscard]] static f32 load(const float* from) noexcept { return f32::load_unaligned(from); }
   template <weight_scalar T>
@@ -77,6 +78,12 @@ struct xsimd_backend {
   [[nodiscard]] static f32 dot_bf16(f32 sum, pairs a, pairs b) noexcept {
     return f32(Dot::dot_bf16(sum, a, b));
   }
+  [[nodiscard]] static f32 even(pairs a) noexcept {
+    return f32(Dot::even(a));
+  }
+  [[nodiscard]] static f32 odd(pairs a) noexcept {
+    return f32(Dot::odd(a));
+  }
   [[nodiscard]] static bytes load_bytes(const std::uint8_t* from) noexcept {
     return bytes(Dot::load(from));
   }
@@ -88,6 +95,24 @@ struct xsimd_backend {
   }
   [[nodiscard]] static i32 dot_u8s8(i32 sum, bytes u, bytes s) noexcept {
     return i32(Dot::dot_u8s8(sum, u, s));
+  }
+  [[nodiscard]] static i32 dot_u7s8(i32 sum, bytes u, bytes s) noexcept {
+    return i32(Dot::dot_u7s8(sum, u, s));
+  }
+  template <int Index>
+  [[nodiscard]] static i32 byte_of(bytes a) noexcept {
+    return i32(Dot::template byte_of<Index>(a));
+  }
+  [[nodiscard]] static bytes either(bytes a, bytes b) noexcept {
+    return a | b;
+  }
+  template <int Bits>
+  [[nodiscard]] static bytes bits_up(bytes a, std::uint8_t mask) noexcept {
+    return bytes(Dot::template bytes_up<Bits>(a)) & bytes(mask);
+  }
+  template <int Bits>
+  [[nodiscard]] static bytes bits_down(bytes a, std::uint8_t mask) noexcept {
+    return bytes(Dot::template bytes_down<Bits>(a)) & bytes(mask);
   }
   [[nodiscard]] static bytes low_nibbles(bytes a) noexcept {
     return bytes(Dot::low_nibbles(a));
@@ -164,6 +189,7 @@ template <class Dot>
 struct avx512_with : xsimd_backend<xsimd::avx512bw, x86::float16_avx512, Dot> {
   using f32 = xsimd::batch<float, xsimd::avx512bw>;
   static constexpr std::size_t tile_rows = 12;
+  static constexpr std::size_t registers = 32;
   [[nodiscard]] static f32 fma(f32 a, f32 b, f32 c) noexcept { return f32(x86::avx512_math::fma(a, b, c)); }
   [[nodiscard]] static f32 max(f32 a, f32 b) noexcept { return f32(x86::avx512_math::max(a, b)); }
   [[nodiscard]] static f32 exp(f32 a) noexcept { return f32(x86::avx512_math::exp(a)); }
@@ -179,6 +205,11 @@ static_assert(dot_backend<avx512>);
 #define TULU_SIMD_AVX512_VNNI_BF16 1
 struct avx512_vnni_bf16 : avx512_with<x86::dot_avx512_vnni_bf16> {
   static constexpr const char* name = "avx512_vnni_bf16";
+  /// dot_bf16 is one instruction, and store_pair there to make its operands.
+  static constexpr bool has_bf16_products = true;
+
+  /// `lanes` pairs of an even and an odd element; subnormal numbers become zero, as they do for dot_bf16.
+  static void store_pair(bf16* to, f32 even, f32 odd) noexcept { x86::dot_avx512_vnni_bf16::store_pair(to, even, odd); }
 };
 static_assert(dot_backend<avx512_vnni_bf16>);
 #endif
@@ -188,6 +219,7 @@ static_assert(dot_backend<avx512_vnni_bf16>);
 struct neon64 : xsimd_backend<xsimd::neon64, arm::float16_neon64, arm::dot_neon64> {
   static constexpr const char* name = "neon64";
   static constexpr std::size_t tile_registers = 3;
+  static constexpr std::size_t registers = 32;
   /// xsimd 8.1 multiplies with an approximate reciprocal.
   [[nodiscard]] static f32 div(f32 a, f32 b) noexcept { return f32(a.data / b.data); }
   /// FMLA from -O2 on. vfmaq_f32 is a call to g++ 12, which may change memory as it may set a floating-point flag, so

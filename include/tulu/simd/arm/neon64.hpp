@@ -71,16 +71,34 @@ struct dot_neon64 {
   }
   [[nodiscard]] static float32x4_t to_float(int32x4_t a) noexcept { return vcvtq_f32_s32(a); }
 
+  [[nodiscard]] static float32x4_t even(uint16x8_t pairs) noexcept {
+    return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_u16(pairs), 16));
+  }
+  [[nodiscard]] static float32x4_t odd(uint16x8_t pairs) noexcept {
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_u16(pairs), vdupq_n_u32(0xffff0000)));
+  }
   [[nodiscard]] static float32x4_t dot_bf16(float32x4_t sum, uint16x8_t a, uint16x8_t b) noexcept {
-    const auto even = [](uint16x8_t pairs) {
-      return vreinterpretq_f32_u32(vshlq_n_u32(vreinterpretq_u32_u16(pairs), 16));
-    };
-    const auto odd = [](uint16x8_t pairs) {
-      return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_u16(pairs), vdupq_n_u32(0xffff0000)));
-    };
     return vfmaq_f32(vfmaq_f32(sum, even(a), even(b)), odd(a), odd(b));
   }
 
+  template <int Index>
+  [[nodiscard]] static int32x4_t byte_of(uint8x16_t a) noexcept {
+    uint32x4_t bits = vreinterpretq_u32_u8(a);
+    if constexpr (Index != 0) bits = vshrq_n_u32(bits, 8 * Index);
+    return vreinterpretq_s32_u32(vandq_u32(bits, vdupq_n_u32(255)));
+  }
+  template <int Bits>
+  [[nodiscard]] static raw bytes_up(uint8x16_t a) noexcept {
+    return {vshlq_u8(a, vdupq_n_s8(Bits))};
+  }
+  template <int Bits>
+  [[nodiscard]] static raw bytes_down(uint8x16_t a) noexcept {
+    return {vshlq_u8(a, vdupq_n_s8(-Bits))};
+  }
+
+  [[nodiscard]] static int32x4_t dot_u7s8(int32x4_t sum, uint8x16_t u, uint8x16_t s) noexcept {
+    return dot_u8s8(sum, u, s);
+  }
   [[nodiscard]] static int32x4_t dot_u8s8(int32x4_t sum, uint8x16_t u, uint8x16_t s) noexcept {
     const int8x16_t with_sign = vreinterpretq_s8_u8(s);
     const auto pair_sums = [](uint8x8_t left, int8x8_t right) {

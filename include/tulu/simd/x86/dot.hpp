@@ -7,6 +7,8 @@
 
 #include <immintrin.h>
 
+#include <tulu/scalar/bf16.hpp>
+
 // dot_bf16, dot_u8s8 and the nibbles as portable.hpp has them, one struct per backend.
 //
 // VPMADDUBSW adds two products in 16 bits and saturates, which 255 × 127 × 2 reaches. So the unsigned bytes are split
@@ -30,15 +32,33 @@ struct dot_sse4_2 {
   }
   [[nodiscard]] static __m128 to_float(__m128i a) noexcept { return _mm_cvtepi32_ps(a); }
 
+  [[nodiscard]] static __m128 even(__m128i pairs) noexcept { return _mm_castsi128_ps(_mm_slli_epi32(pairs, 16)); }
+  [[nodiscard]] static __m128 odd(__m128i pairs) noexcept {
+    return _mm_castsi128_ps(_mm_and_si128(pairs, _mm_set1_epi32(static_cast<int>(0xffff0000))));
+  }
   [[nodiscard]] static __m128 dot_bf16(__m128 sum, __m128i a, __m128i b) noexcept {
-    const auto even = [](__m128i pairs) { return _mm_castsi128_ps(_mm_slli_epi32(pairs, 16)); };
-    const auto odd = [](__m128i pairs) {
-      return _mm_castsi128_ps(_mm_and_si128(pairs, _mm_set1_epi32(static_cast<int>(0xffff0000))));
-    };
     sum = _mm_add_ps(sum, _mm_mul_ps(even(a), even(b)));
     return _mm_add_ps(sum, _mm_mul_ps(odd(a), odd(b)));
   }
 
+  template <int Index>
+  [[nodiscard]] static __m128i byte_of(__m128i a) noexcept {
+    if constexpr (Index == 0) return _mm_and_si128(a, _mm_set1_epi32(255));
+    if constexpr (Index == 3) return shift_right<24>(a);
+    return _mm_and_si128(shift_right<8 * Index>(a), _mm_set1_epi32(255));
+  }
+  template <int Bits>
+  [[nodiscard]] static __m128i bytes_up(__m128i a) noexcept {
+    return _mm_slli_epi16(a, Bits);
+  }
+  template <int Bits>
+  [[nodiscard]] static __m128i bytes_down(__m128i a) noexcept {
+    return _mm_srli_epi16(a, Bits);
+  }
+
+  [[nodiscard]] static __m128i dot_u7s8(__m128i sum, __m128i u, __m128i s) noexcept {
+    return _mm_add_epi32(sum, _mm_madd_epi16(_mm_maddubs_epi16(u, s), _mm_set1_epi16(1)));
+  }
   [[nodiscard]] static __m128i dot_u8s8(__m128i sum, __m128i u, __m128i s) noexcept {
     const __m128i top = _mm_set1_epi8(static_cast<char>(0x80)), one = _mm_set1_epi16(1);
     const __m128i low_sums = _mm_madd_epi16(_mm_maddubs_epi16(_mm_andnot_si128(top, u), s), one);
@@ -76,14 +96,32 @@ struct dot_avx2 {
   }
   [[nodiscard]] static __m256 to_float(__m256i a) noexcept { return _mm256_cvtepi32_ps(a); }
 
+  [[nodiscard]] static __m256 even(__m256i pairs) noexcept { return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16)); }
+  [[nodiscard]] static __m256 odd(__m256i pairs) noexcept {
+    return _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xffff0000))));
+  }
   [[nodiscard]] static __m256 dot_bf16(__m256 sum, __m256i a, __m256i b) noexcept {
-    const auto even = [](__m256i pairs) { return _mm256_castsi256_ps(_mm256_slli_epi32(pairs, 16)); };
-    const auto odd = [](__m256i pairs) {
-      return _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(static_cast<int>(0xffff0000))));
-    };
     return _mm256_fmadd_ps(odd(a), odd(b), _mm256_fmadd_ps(even(a), even(b), sum));
   }
 
+  template <int Index>
+  [[nodiscard]] static __m256i byte_of(__m256i a) noexcept {
+    if constexpr (Index == 0) return _mm256_and_si256(a, _mm256_set1_epi32(255));
+    if constexpr (Index == 3) return shift_right<24>(a);
+    return _mm256_and_si256(shift_right<8 * Index>(a), _mm256_set1_epi32(255));
+  }
+  template <int Bits>
+  [[nodiscard]] static __m256i bytes_up(__m256i a) noexcept {
+    return _mm256_slli_epi16(a, Bits);
+  }
+  template <int Bits>
+  [[nodiscard]] static __m256i bytes_down(__m256i a) noexcept {
+    return _mm256_srli_epi16(a, Bits);
+  }
+
+  [[nodiscard]] static __m256i dot_u7s8(__m256i sum, __m256i u, __m256i s) noexcept {
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(u, s), _mm256_set1_epi16(1)));
+  }
   [[nodiscard]] static __m256i dot_u8s8(__m256i sum, __m256i u, __m256i s) noexcept {
     const __m256i top = _mm256_set1_epi8(static_cast<char>(0x80)), one = _mm256_set1_epi16(1);
     const __m256i low_sums = _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_andnot_si256(top, u), s), one);
@@ -123,14 +161,34 @@ struct dot_avx512 {
   }
   [[nodiscard]] static __m512 to_float(__m512i a) noexcept { return _mm512_maskz_cvtepi32_ps(0xffff, a); }
 
+  [[nodiscard]] static __m512 even(__m512i pairs) noexcept {
+    return _mm512_castsi512_ps(_mm512_maskz_slli_epi32(0xffff, pairs, 16));
+  }
+  [[nodiscard]] static __m512 odd(__m512i pairs) noexcept {
+    return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
+  }
   [[nodiscard]] static __m512 dot_bf16(__m512 sum, __m512i a, __m512i b) noexcept {
-    const auto even = [](__m512i pairs) { return _mm512_castsi512_ps(_mm512_maskz_slli_epi32(0xffff, pairs, 16)); };
-    const auto odd = [](__m512i pairs) {
-      return _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(static_cast<int>(0xffff0000))));
-    };
     return _mm512_fmadd_ps(odd(a), odd(b), _mm512_fmadd_ps(even(a), even(b), sum));
   }
 
+  template <int Index>
+  [[nodiscard]] static __m512i byte_of(__m512i a) noexcept {
+    if constexpr (Index == 0) return _mm512_and_si512(a, _mm512_set1_epi32(255));
+    if constexpr (Index == 3) return shift_right<24>(a);
+    return _mm512_and_si512(shift_right<8 * Index>(a), _mm512_set1_epi32(255));
+  }
+  template <int Bits>
+  [[nodiscard]] static __m512i bytes_up(__m512i a) noexcept {
+    return _mm512_slli_epi16(a, Bits);
+  }
+  template <int Bits>
+  [[nodiscard]] static __m512i bytes_down(__m512i a) noexcept {
+    return _mm512_srli_epi16(a, Bits);
+  }
+
+  [[nodiscard]] static __m512i dot_u7s8(__m512i sum, __m512i u, __m512i s) noexcept {
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_maddubs_epi16(u, s), _mm512_set1_epi16(1)));
+  }
   [[nodiscard]] static __m512i dot_u8s8(__m512i sum, __m512i u, __m512i s) noexcept {
     const __m512i rest = _mm512_set1_epi8(0x7f), top = _mm512_set1_epi8(static_cast<char>(0x80));
     const __m512i one = _mm512_set1_epi16(1);
@@ -153,6 +211,13 @@ struct dot_avx512_vnni_bf16 : dot_avx512 {
   }
   [[nodiscard]] static __m512i dot_u8s8(__m512i sum, __m512i u, __m512i s) noexcept {
     return _mm512_dpbusd_epi32(sum, u, s);
+  }
+  [[nodiscard]] static __m512i dot_u7s8(__m512i sum, __m512i u, __m512i s) noexcept { return dot_u8s8(sum, u, s); }
+  static void store_pair(bf16* to, __m512 even, __m512 odd) noexcept {
+    const auto widened = [](__m512 value) {
+      return _mm512_maskz_cvtepu16_epi32(0xffff, (__m256i)_mm512_cvtneps_pbh(value));
+    };
+    _mm512_storeu_si512(to, _mm512_or_si512(widened(even), shift_left<16>(widened(odd))));
   }
 };
 

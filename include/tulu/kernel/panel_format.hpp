@@ -1,0 +1,273 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include <tulu/scalar/bf16.hpp>
+#include <tulu/scalar/block_scalar.hpp>
+#include <tulu/scalar/f16.hpp>
+#include <tulu/scalar/five_bits.hpp>
+#include <tulu/scalar/k_scales.hpp>
+#include <tulu/scalar/q4_0.hpp>
+#include <tulu/scalar/q4_1.hpp>
+#include <tulu/scalar/q4_k.hpp>
+#include <tulu/scalar/q5_0.hpp>
+#include <tulu/scalar/q5_1.hpp>
+#include <tulu/scalar/q5_k.hpp>
+#include <tulu/scalar/q6_k.hpp>
+#include <tulu/scalar/q8_0.hpp>
+
+// How the weights of 16 rows lie together in a panel, so that a register holds the same column, or the same few
+// columns, of several rows, and a product needs no sum across a register.
+namespace tulu::kernel {
+
+/// Rows of a panel. Every backend's register holds a divisor of it.
+inline constexpr std::size_t panel_rows = 16;
+/// Columns of blocks that are worked on together.
+inline constexpr std::size_t panel_group = 32;
+
+/// The panel of a floating-point type: elements [columns / step][16 rows][step], the columns padded with zeros to a
+/// multiple of `padding`. The panel of a block type has, for its groups of 32 columns one after the other, the levels,
+/// and behind them all its scales. Levels are whole numbers from 0 on, and a weight is
+///
+///     (level - middle) × scale (+ offset)
+///
+/// with one scale for `scale_columns` columns of a row. Eight planes of bytes [16 rows][4 columns] make up a group: the
+/// plane of columns 4q to 4q + 3 is quad q. Stored are the lower four bits of quads q and q + 4 in the nibbles of plane
+/// q, then planes of what is above them: with 5 bits one, bit q for quad q, with 6 bits two, bits 2 (q / 2) and the
+/// next of plane q % 2; 8 bits lie as they are.
+template <class Weight>
+struct panel_format;
+
+template <>
+struct panel_format<float> {
+  static constexpr std::size_t step = 1, padding = 4;
+};
+template <>
+struct panel_format<f16> {
+  static constexpr std::size_t step = 1, padding = 4;
+};
+template <>
+struct panel_format<bf16> {
+  static constexpr std::size_t step = 2, padding = 32;
+};
+
+namespace detail {
+
+template <std::size_t Bits, int Middle, bool Offset, std::size_t ScaleColumns, std::size_t ScaleBytes>
+struct level_format {
+  static constexpr std::size_t bits = Bits;
+  static constexpr int middle = Middle;
+  static constexpr bool has_offset = Offset;
+  static constexpr std::size_t scale_columns = ScaleColumns;
+  static constexpr std::size_t scale_bytes = ScaleBytes;                           ///< of a block of 16 rows
+  static constexpr std::size_t level_bytes = panel_rows * panel_group * Bits / 8;  ///< of a group
+};
+
+template <class Value>
+void store_scale(std::byte* scales, std::size_t index, Value value) noexcept {
+  std::memcpy(scales + index * sizeof value, &value, sizeof value);
+}
+
+/// The lower and upper nibbles of 16 bytes.
+inline void split_nibbles(const std::uint8_t* quants, std::uint8_t* out) noexcept {
+  for (std::size_t i = 0; i < 16; ++i) {
+    out[i] = quants[i] & 15;
+    out[i + 16] = static_cast<std::uint8_t>(quants[i] >> 4);
+  }
+}
+
+/// A scale for each block of 32, and an offset if the format has one.
+template <std::size_t Bits, int Middle, bool Offset>
+struct simple_format : level_format<Bits, Middle, Offset, 32, (Offset ? 2 : 1) * panel_rows * sizeof(f16)> {
+  template <class Block>
+  static void store_scales(const Block& block, std::size_t row, std::byte* scales) noexcept {
+    store_scale(scales, row, block.scale);
+    if constexpr (Offset) store_scale(scales, panel_rows + row, block.minimum);
+  }
+};
+
+/// float16 scales and minima of the block, then the 8 groups' own, a byte each.
+template <std::size_t Bits>
+struct k_format : level_format<Bits, 0, true, 32, 2 * panel_rows * sizeof(f16) + 16 * panel_rows> {
+  static constexpr std::size_t own_scales = 2 * panel_rows * sizeof(f16), own_minima = own_scales + 8 * panel_rows;
+  template <class Block>
+  static void store_scales(const Block& block, std::size_t row, std::byte* scales) noexcept {
+    store_scale(scales, row, block.scale);
+    store_scale(scales, panel_rows + row, block.minimum);
+    for (std::size_t group = 0; group < 8; ++group) {
+      const auto [scale, minimum] = tulu::detail::unpack_k_scale(block.packed, group);
+      store_scale(scales + own_scales, group * panel_rows + row, scale);
+      store_scale(scales + own_minima, group * panel_rows + row, minimum);
+    }
+  }
+  template <class Block>
+  static void split(const Block& block, std::size_t group, std::uint8_t* out) noexcept {
+    const std::uint8_t* const quants = block.quants + group / 2 * 32;
+    const unsigned shift = group % 2 * 4;
+    for (std::size_t i = 0; i < 32; ++i) out[i] = static_cast<std::uint8_t>(quants[i] >> shift & 15);
+  }
+};
+
+}  // namespace detail
+
+template <>
+struct panel_format<q8_0> : detail::simple_format<8, 128, false> {
+  static void levels(const q8_0& block, std::size_t, std::uint8_t* out) noexcept {
+    for (std::size_t i = 0; i < 32; ++i) out[i] = static_cast<std::uint8_t>(block.levels[i] + 128);
+  }
+};
+
+template <>
+struct panel_format<q4_0> : detail::simple_format<4, 8, false> {
+  static void levels(const q4_0& block, std::size_t, std::uint8_t* out) noexcept {
+    detail::split_nibbles(block.quants, out);
+  }
+};
+
+template <>
+struct panel_format<q4_1> : detail::simple_format<4, 0, true> {
+  static void levels(const q4_1& block, std::size_t, std::uint8_t* out) noexcept {
+    detail::split_nibbles(block.quants, out);
+  }
+};
+
+namespace detail {
+
+template <int Middle, bool Offset>
+struct five_bit_format : simple_format<5, Middle, Offset> {
+  template <class Block>
+  static void levels(const Block& block, std::size_t, std::uint8_t* out) noexcept {
+    split_nibbles(block.quants, out);
+    for (std::size_t i = 0; i < 32; ++i)
+      out[i] = static_cast<std::uint8_t>(tulu::detail::five_bit_level(block.fifth, i, out[i]));
+  }
+};
+
+}  // namespace detail
+
+template <>
+struct panel_format<q5_0> : detail::five_bit_format<16, false> {};
+template <>
+struct panel_format<q5_1> : detail::five_bit_format<0, true> {};
+
+template <>
+struct panel_format<q4_k> : detail::k_format<4> {
+  static void levels(const q4_k& block, std::size_t group, std::uint8_t* out) noexcept { split(block, group, out); }
+};
+
+template <>
+struct panel_format<q5_k> : detail::k_format<5> {
+  static void levels(const q5_k& block, std::size_t group, std::uint8_t* out) noexcept {
+    split(block, group, out);
+    for (std::size_t i = 0; i < 32; ++i)
+      out[i] = static_cast<std::uint8_t>(out[i] | (block.fifth[i] >> group & 1) << 4);
+  }
+};
+
+/// The 16 groups' own scales, a byte each, then the float16 scales of the block.
+template <>
+struct panel_format<q6_k> : detail::level_format<6, 32, false, 16, 16 * panel_rows + panel_rows * sizeof(f16)> {
+  static constexpr std::size_t block_scales = 16 * panel_rows;
+  static void store_scales(const q6_k& block, std::size_t row, std::byte* scales) noexcept {
+    for (std::size_t group = 0; group < 16; ++group)
+      detail::store_scale(scales, group * panel_rows + row, block.scales[group]);
+    detail::store_scale(scales + block_scales, row, block.scale);
+  }
+  static void levels(const q6_k& block, std::size_t group, std::uint8_t* out) noexcept {
+    const std::size_t half = group / 4, quarter = group % 4;
+    const std::uint8_t* const low = block.low + half * 64 + quarter % 2 * 32;
+    const std::uint8_t* const high = block.high + half * 32;
+    for (std::size_t i = 0; i < 32; ++i)
+      out[i] = static_cast<std::uint8_t>((low[i] >> (quarter / 2 * 4) & 15) | (high[i] >> (quarter * 2) & 3) << 4);
+  }
+};
+
+/// A type whose weights can lie in panels.
+template <class Weight>
+concept panel_weight = requires {
+  sizeof(panel_format<Weight>);
+};
+
+/// Columns with those that are padding.
+template <class Weight>
+[[nodiscard]] constexpr std::size_t padded_columns(std::size_t columns) noexcept {
+  if constexpr (block_scalar<Weight>) {
+    return columns;
+  } else {
+    constexpr std::size_t padding = panel_format<Weight>::padding;
+    return (columns + padding - 1) / padding * padding;
+  }
+}
+
+/// Bytes of a panel: a multiple of a cache line.
+template <class Weight>
+[[nodiscard]] constexpr std::size_t panel_bytes(std::size_t columns) noexcept {
+  if constexpr (block_scalar<Weight>) {
+    using format = panel_format<Weight>;
+    const std::size_t bytes =
+        columns / panel_group * format::level_bytes + columns / Weight::block * format::scale_bytes;
+    return (bytes + 63) / 64 * 64;
+  } else {
+    return padded_columns<Weight>(columns) * panel_rows * sizeof(Weight);
+  }
+}
+
+namespace detail {
+
+/// Writes 32 levels of one row of a group.
+template <std::size_t Bits>
+void store_levels(const std::uint8_t* levels, std::size_t row, std::byte* group) noexcept {
+  std::uint32_t quads[8];
+  std::memcpy(quads, levels, sizeof quads);
+  const auto put = [&](std::size_t plane, std::uint32_t bytes) {
+    std::memcpy(group + (plane * panel_rows + row) * sizeof bytes, &bytes, sizeof bytes);
+  };
+  if constexpr (Bits == 8) {
+    for (std::size_t q = 0; q < 8; ++q) put(q, quads[q]);
+  } else {
+    for (std::size_t q = 0; q < 4; ++q) put(q, (quads[q] & 0x0f0f0f0f) | (quads[q + 4] & 0x0f0f0f0f) << 4);
+    constexpr std::size_t planes = Bits - 4;
+    for (std::size_t plane = 0; plane < planes; ++plane) {
+      std::uint32_t upper = 0;
+      for (std::size_t q = plane; q < 8; q += planes)
+        upper |= (quads[q] >> 4 & ((1u << planes) - 1) * 0x01010101) << (q / planes * planes);
+      put(4 + plane, upper);
+    }
+  }
+}
+
+}  // namespace detail
+
+/// Packs up to 16 rows of `columns` elements, or of their blocks, that lie one after the other; absent rows are zero.
+template <class Weight>
+void pack_panel(const Weight* weights, std::size_t rows, std::size_t columns, std::byte* panel) noexcept {
+  using format = panel_format<Weight>;
+  if (rows != panel_rows) std::memset(panel, 0, panel_bytes<Weight>(columns));
+  if constexpr (block_scalar<Weight>) {
+    std::byte* scales = panel + columns / panel_group * format::level_bytes;
+    const std::size_t blocks = columns / Weight::block;
+    for (std::size_t block = 0; block < blocks; ++block, scales += format::scale_bytes) {
+      for (std::size_t row = 0; row < rows; ++row) format::store_scales(weights[row * blocks + block], row, scales);
+      for (std::size_t group = 0; group < Weight::block / panel_group; ++group, panel += format::level_bytes)
+        for (std::size_t row = 0; row < rows; ++row) {
+          std::uint8_t levels[panel_group];
+          format::levels(weights[row * blocks + block], group, levels);
+          detail::store_levels<format::bits>(levels, row, panel);
+        }
+    }
+  } else {
+    constexpr std::size_t step = format::step, together = 32;  // columns whose part of a panel fits the cache
+    static_assert(together % format::padding == 0);
+    for (std::size_t first = 0; first < padded_columns<Weight>(columns); first += together)
+      for (std::size_t row = 0; row < rows; ++row)
+        for (std::size_t k = first; k < padded_columns<Weight>(columns) && k < first + together; ++k) {
+          const Weight value = k < columns ? weights[row * columns + k] : Weight{};
+          std::memcpy(panel + ((k / step * panel_rows + row) * step + k % step) * sizeof value, &value, sizeof value);
+        }
+  }
+}
+
+}  // namespace tulu::kernel

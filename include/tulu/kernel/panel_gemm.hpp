@@ -1,0 +1,298 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <type_traits>
+
+#include <tulu/kernel/elementwise.hpp>
+#include <tulu/kernel/panel_format.hpp>
+#include <tulu/kernel/panel_gemv.hpp>
+#include <tulu/kernel/panel_reader.hpp>
+#include <tulu/simd/backend.hpp>
+
+// Products of weights in panels with many tokens, where computing takes the time (Goto and van de Geijn 2008): tokens
+// are packed once, block by block of columns; a block of four panels stays in the cache while all tokens pass it, and a
+// tile of products stays in registers while it is summed.
+namespace tulu::kernel {
+
+/// Rows that one call takes at most: those of four panels.
+inline constexpr std::size_t many_rows = 4 * panel_rows;
+
+namespace detail {
+
+template <class Backend>
+inline constexpr bool has_bf16_products = requires {
+  Backend::has_bf16_products;
+};
+template <class Backend>
+inline constexpr bool has_tiles = requires {
+  typename Backend::tiles;
+};
+
+/// Columns of a block, chosen so that the weights of four panels fit the level-1 cache, with tiles the level-2 cache.
+template <class Backend, class Scalar>
+inline constexpr std::size_t block_depth = (has_tiles<Backend> && sizeof(Scalar) == 2 ? 1024 : 512) / sizeof(Scalar);
+
+/// The tile of products that fits the registers.
+template <class Backend>
+struct tile_shape {
+  static constexpr std::size_t panels = Backend::lanes == 16 ? 4 : 1;
+  static constexpr std::size_t tokens = Backend::lanes >= 8 ? 6 : Backend::registers == 32 ? 5 : 3;
+};
+
+}  // namespace detail
+
+/// What products with many tokens are computed in: bfloat16, with sums in float32, where the backend has instructions
+/// for it and the weights are bfloat16 themselves or quantised; else float32.
+template <class Backend, class Weight>
+using product_scalar =
+    std::conditional_t<detail::has_bf16_products<Backend> && !std::same_as<Weight, float> && !std::same_as<Weight, f16>,
+                       bf16, float>;
+
+/// Columns of packed tokens with their padding.
+[[nodiscard]] constexpr std::size_t packed_columns(std::size_t columns) noexcept {
+  return (columns + panel_group - 1) / panel_group * panel_group;
+}
+
+/// Packs the tokens [first, first + count) of `tokens`: rows of x `x_stride` floats apart, x at the first of all. Block
+/// by block of columns, the part of each token lies behind that of the token before, zeros behind the last column.
+/// `out` is for tokens × packed_columns elements.
+using pack_many_function = void (*)(const float* x, std::size_t x_stride, std::size_t first, std::size_t count,
+                                    std::size_t tokens, std::size_t columns, std::byte* out) noexcept;
+
+/// y[t][r] = Σ_k weights[r][k] × x[t][k], or that added to y[t][r], for up to many_rows rows of the panels from
+/// `panels` on and tokens packed as the type of the weights wants it. `scratch` has many_scratch floats. The bits of a
+/// result depend neither on `rows` nor, but for being in the last tile, on `tokens`.
+using panels_times_many_function = void (*)(const std::byte* panels, std::size_t rows, std::size_t columns,
+                                            const std::byte* tokens_packed, std::size_t tokens, float* y,
+                                            std::size_t y_stride, bool add, float* scratch) noexcept;
+
+/// Floats that a panels_times_many_function works in, whatever the backend.
+inline constexpr std::size_t many_scratch = many_rows * 1024 / sizeof(float);
+
+/// See pack_many_function.
+template <simd::backend Backend, class Scalar>
+void pack_many(const float* x, std::size_t x_stride, std::size_t first, std::size_t count, std::size_t tokens,
+               std::size_t columns, std::byte* out) noexcept {
+  constexpr std::size_t most = detail::block_depth<Backend, Scalar>;
+  auto* const packed = reinterpret_cast<Scalar*>(out);
+  for (std::size_t from = 0; from < columns; from += most) {
+    const std::size_t present = columns - from < most ? columns - from : most;
+    const std::size_t depth = packed_columns(present);
+    for (std::size_t t = first; t < first + count; ++t) {
+      Scalar* const to = packed + from * tokens + t * depth;
+      convert<Backend>(x + t * x_stride + from, to, present);
+      std::memset(to + present, 0, (depth - present) * sizeof(Scalar));
+    }
+  }
+}
+
+namespace detail {
+
+/// Weights of a panel as Scalar, in the layout of that type's panels: `depth` columns from `first` on, whole groups of
+/// a block type.
+template <class Backend, class Weight, class Scalar>
+struct panel_unpacker {
+  using f32 = typename Backend::f32;
+  static constexpr std::size_t lanes = Backend::lanes;
+
+  static void unpack(const std::byte* panel, std::size_t columns, std::size_t first, std::size_t depth,
+                     Scalar* out) noexcept {
+    if constexpr (block_scalar<Weight>) {
+      unpack_blocks(panel, columns, first, depth, out);
+    } else {
+      const auto* const weights = reinterpret_cast<const Weight*>(panel) + first * panel_rows;
+      unpack_elements(weights, depth * panel_rows, out);
+    }
+  }
+
+ private:
+  static void unpack_elements(const Weight* weights, std::size_t count, float* out) noexcept {
+    if constexpr (panel_format<Weight>::step == 2) {
+      for (std::size_t i = 0; i < count; i += 2 * panel_rows)
+        for (std::size_t r = 0; r < panel_rows; r += lanes) {
+          const auto pairs = Backend::load_pairs(weights + i + 2 * r);
+          Backend::store(out + i + r, Backend::even(pairs));
+          Backend::store(out + i + panel_rows + r, Backend::odd(pairs));
+        }
+    } else {
+      convert<Backend>(weights, out, count);
+    }
+  }
+
+  static void unpack_blocks(const std::byte* panel, std::size_t columns, std::size_t first, std::size_t depth,
+                            Scalar* out) noexcept {
+    using format = panel_format<Weight>;
+    constexpr std::size_t groups = Weight::block / panel_group;
+    const std::byte* const scales = panel + columns / panel_group * format::level_bytes;
+    for (std::size_t k = 0; k < depth; k += panel_group) {
+      const std::size_t group = (first + k) / panel_group;
+      for (std::size_t r = 0; r < panel_registers<Backend>; ++r)
+        unpack_group(panel + group * format::level_bytes, scales + group / groups * format::scale_bytes, group % groups,
+                     r, out + k * panel_rows);
+    }
+  }
+
+  static void unpack_group(const std::byte* levels, const std::byte* scales, std::size_t group, std::size_t r,
+                           Scalar* out) noexcept {
+    using format = panel_format<Weight>;
+    using reader = panel_reader<Backend, Weight>;
+    constexpr std::size_t parts = panel_group / format::scale_columns, quads_of_part = 8 / parts;
+    typename Backend::bytes quads[8];
+    reader::load_levels(levels, r, quads);
+    f32 offset = Backend::set(0);
+    if constexpr (format::has_offset) offset = reader::offset(scales, group, r);
+    unroll<parts>([&](auto part) {
+      const f32 scale = reader::scale(scales, group, part, r);
+      const auto weight = [&](auto q, auto k) {
+        auto level = Backend::template byte_of<k>(quads[q]);
+        if constexpr (format::middle != 0) level = level - Backend::set_i32(format::middle);
+        const f32 product = Backend::mul(Backend::to_f32(level), scale);
+        return format::has_offset ? Backend::add(product, offset) : product;
+      };
+      unroll<quads_of_part>([&](auto i) {
+        constexpr std::integral_constant<std::size_t, part * quads_of_part + i> q{};
+        unroll<2>([&](auto pair) {
+          const f32 even = weight(q, std::integral_constant<int, 2 * pair>{});
+          const f32 odd = weight(q, std::integral_constant<int, 2 * pair + 1>{});
+          Scalar* const to = out + (4 * q + 2 * pair) * panel_rows;
+          if constexpr (std::same_as<Scalar, bf16>) {
+            Backend::store_pair(to + 2 * r * lanes, even, odd);
+          } else {
+            Backend::store(to + r * lanes, even);
+            Backend::store(to + panel_rows + r * lanes, odd);
+          }
+        });
+      });
+    });
+  }
+};
+
+/// The products of `Panels` panels, `panel_stride` elements apart, with `Tokens` tokens over one block of columns.
+template <class Backend, class Scalar, std::size_t Panels, std::size_t Tokens>
+void multiply_panels(const Scalar* panels, std::size_t panel_stride, std::size_t depth, const Scalar* x,
+                     std::size_t x_stride, std::size_t rows, float* y, std::size_t y_stride, bool add) noexcept {
+  using f32 = typename Backend::f32;
+  constexpr std::size_t registers = panel_registers<Backend>, lanes = Backend::lanes;
+  f32 sums[Panels][Tokens][registers];
+  unroll<Panels>([&](auto p) {
+    unroll<Tokens>([&](auto t) { unroll<registers>([&](auto r) { sums[p][t][r] = Backend::set(0); }); });
+  });
+  constexpr std::size_t step = panel_format<Scalar>::step;
+  for (std::size_t k = 0; k < depth; k += step, panels += step * panel_rows, x += step) {
+    const auto add_products = [&](const auto& load, const auto& broadcast, const auto& product) {
+      using operand = decltype(load(panels));
+      operand weights[Panels][registers];
+      unroll<Panels>([&](auto p) {
+        unroll<registers>([&](auto r) { weights[p][r] = load(panels + p * panel_stride + r * lanes * step); });
+      });
+      unroll<Tokens>([&](auto t) {
+        const operand token = broadcast(x + t * x_stride);
+        unroll<Panels>([&](auto p) {
+          unroll<registers>([&](auto r) { sums[p][t][r] = product(weights[p][r], token, sums[p][t][r]); });
+        });
+      });
+    };
+    if constexpr (std::same_as<Scalar, bf16>)
+      add_products([](const bf16* from) { return Backend::load_pairs(from); },
+                   [](const bf16* from) { return Backend::set_pair(from); },
+                   [](auto a, auto b, f32 sum) { return Backend::dot_bf16(sum, a, b); });
+    else
+      add_products([](const float* from) { return Backend::load(from); },
+                   [](const float* from) { return Backend::set(*from); },
+                   [](f32 a, f32 b, f32 sum) { return Backend::fma(a, b, sum); });
+  }
+  unroll<Panels>([&](auto p) {
+    const std::size_t present = rows - p * panel_rows < panel_rows ? rows - p * panel_rows : panel_rows;
+    store_products<Backend, Tokens>(sums[p], present, y + p * panel_rows, y_stride, add);
+  });
+}
+
+/// One block of columns of up to four panels, in registers or tiles.
+template <class Backend, class Scalar>
+struct block_products {
+  const Scalar* panels;
+  std::size_t panel_stride;  ///< in elements
+  std::size_t rows;
+  std::size_t depth;
+  const Scalar* x;
+  std::size_t x_stride;
+  float* y;
+  std::size_t y_stride;
+  bool add;
+
+  /// All tokens.
+  void compute(std::size_t tokens) const noexcept {
+    std::size_t first = 0;
+    if constexpr (has_tiles<Backend> && std::same_as<Scalar, bf16>) {
+      first = tokens / Backend::tiles::tokens * Backend::tiles::tokens;
+      const std::size_t whole = rows / panel_rows * panel_rows;
+      for (std::size_t t = 0; t < first; t += Backend::tiles::tokens)
+        Backend::tiles::multiply(x + t * x_stride, x_stride, panels, panel_stride, whole / panel_rows, depth,
+                                 y + t * y_stride, y_stride, add);
+      if (whole != rows) in_registers(whole, 0, first);
+    }
+    in_registers(0, first, tokens);
+  }
+
+ private:
+  void in_registers(std::size_t first_row, std::size_t first, std::size_t last) const noexcept {
+    using shape = tile_shape<Backend>;
+    for (std::size_t row = first_row; row < rows; row += shape::panels * panel_rows) {
+      std::size_t t = first;
+      for (; last - t >= shape::tokens; t += shape::tokens) run<shape::tokens>(row, t);
+      unroll<shape::tokens - 1>([&](auto less) {
+        if (last - t == less + 1) run<less + 1>(row, t);
+      });
+    }
+  }
+
+  template <std::size_t Tokens>
+  void run(std::size_t row, std::size_t t) const noexcept {
+    constexpr std::size_t most = tile_shape<Backend>::panels;
+    if (rows - row > (most - 1) * panel_rows) return run<Tokens, most>(row, t);
+    for (std::size_t at = row; at < rows; at += panel_rows) run<Tokens, 1>(at, t);
+  }
+  template <std::size_t Tokens, std::size_t Panels>
+  void run(std::size_t row, std::size_t t) const noexcept {
+    multiply_panels<Backend, Scalar, Panels, Tokens>(panels + row / panel_rows * panel_stride, panel_stride, depth,
+                                                     x + t * x_stride, x_stride, rows - row, y + t * y_stride + row,
+                                                     y_stride, add);
+  }
+};
+
+}  // namespace detail
+
+/// See panels_times_many_function.
+template <simd::dot_backend Backend, panel_weight Weight>
+void panels_times_many(const std::byte* panels, std::size_t rows, std::size_t columns, const std::byte* tokens_packed,
+                       std::size_t tokens, float* y, std::size_t y_stride, bool add, float* scratch) noexcept {
+  using scalar = product_scalar<Backend, Weight>;
+  constexpr std::size_t most = detail::block_depth<Backend, scalar>;
+  static_assert(many_rows * most * sizeof(scalar) <= many_scratch * sizeof(float));
+  const auto* const x = reinterpret_cast<const scalar*>(tokens_packed);
+  const std::size_t bytes = panel_bytes<Weight>(columns), padded = padded_columns<Weight>(columns);
+  for (std::size_t first = 0; first < padded; first += most, add = true) {
+    const std::size_t depth = padded - first < most ? padded - first : most;
+    const std::size_t x_depth = packed_columns(depth);
+    const auto multiply = [&](const scalar* weights, std::size_t stride) {
+      detail::block_products<Backend, scalar>{weights, stride, rows,     depth, x + first * tokens,
+                                              x_depth, y,      y_stride, add}
+          .compute(tokens);
+    };
+    if constexpr (std::same_as<scalar, Weight>) {
+      multiply(reinterpret_cast<const scalar*>(panels) + first * panel_rows, bytes / sizeof(scalar));
+    } else {
+      auto* const unpacked = reinterpret_cast<scalar*>(scratch);
+      for (std::size_t row = 0; row < rows; row += panel_rows)
+        detail::panel_unpacker<Backend, Weight, scalar>::unpack(panels + row / panel_rows * bytes, columns, first,
+                                                                depth, unpacked + row * most);
+      multiply(unpacked, most * panel_rows);
+    }
+  }
+  if (padded == 0 && !add)
+    for (std::size_t t = 0; t < tokens; ++t) std::memset(y + t * y_stride, 0, rows * sizeof(float));
+}
+
+}  // namespace tulu::kernel

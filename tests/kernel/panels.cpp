@@ -1,0 +1,225 @@
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "support/kernel_data.hpp"
+#include <tulu/core/aligned_buffer.hpp>
+#include <tulu/kernel/panels.hpp>
+#include <tulu/kernel/weight_matrix.hpp>
+
+namespace {
+
+using tulu::dtype;
+using tulu::kernel::few_tokens;
+using tulu::kernel::model_table;
+using tulu::test::elements;
+using tulu::test::unit;
+using tulu::test::worst_ratio;
+
+constexpr float untouched = 7777;
+constexpr dtype panel_types[] = {dtype::f32,  dtype::f16,  dtype::bf16, dtype::q4_0, dtype::q4_1, dtype::q5_0,
+                                 dtype::q5_1, dtype::q8_0, dtype::q4_k, dtype::q5_k, dtype::q6_k};
+
+[[nodiscard]] std::vector<std::size_t> row_lengths(dtype type) {
+  if (tulu::is_block_type(type)) return tulu::test::block_row_lengths(type);
+  return {1, 2, 3, 4, 5, 31, 32, 33, 100, 257, 700};
+}
+
+/// A matrix in rows and in panels, and tokens.
+struct product {
+  product(dtype type, std::size_t row_count, std::size_t column_count, std::size_t token_count, unsigned seed)
+      : rows{row_count},
+        columns{column_count},
+        tokens{token_count},
+        kind{type},
+        weights{type, rows * columns},
+        x{dtype::f32, tokens * (columns + 3), 1},
+        panels{tulu::kernel::panels_bytes(type, rows, columns)} {
+    std::mt19937 generator{seed};
+    weights.fill_normal(generator);
+    x.fill_normal(generator);
+    std::memset(panels.data(), 0xff, panels.size());  // what is not written is NaN
+    tulu::kernel::pack_panels(type, weights.data(), rows, columns, panels.data());
+    if (tulu::is_block_type(type)) groups.resize(tokens * columns / 32);
+  }
+
+  [[nodiscard]] std::size_t x_stride() const { return columns + 3; }
+  [[nodiscard]] std::size_t y_stride() const { return rows + 2; }
+  [[nodiscard]] const std::byte* panel(std::size_t row) const {
+    return panels.data() + tulu::kernel::panels_bytes(kind, row, columns);
+  }
+
+  /// `count` rows from `first` on, a multiple of 16, for tokens [from, from + some).
+  void few(const model_table& table, std::size_t first, std::size_t count, std::size_t from, std::size_t some, float* y,
+           bool add) {
+    const std::size_t stride = columns / 32;
+    if (!groups.empty())
+      for (std::size_t t = 0; t < tokens; ++t)
+        table.group_tokens(x.floats() + t * x_stride(), columns, groups.data() + t * stride);
+    const tulu::kernel::few_inputs inputs{x.floats() + from * x_stride(), x_stride(),
+                                          groups.empty() ? nullptr : groups.data() + from * stride, stride};
+    table.panels_times_few[model_table::at(kind)](panel(first), count, columns, inputs, some, y + first, y_stride(),
+                                                  add);
+  }
+
+  void many(const model_table& table, std::size_t first, std::size_t count, float* y, bool add) {
+    const std::size_t at = model_table::at(kind);
+    const dtype packed_type = table.product_type[at];
+    elements packed{packed_type, tokens * tulu::kernel::packed_columns(columns)};
+    elements scratch{dtype::f32, tulu::kernel::many_scratch};
+    table.pack_many[model_table::at(packed_type)](x.floats(), x_stride(), 0, tokens, tokens, columns, packed.data());
+    table.panels_times_many[at](panel(first), count, columns, packed.data(), tokens, y + first, y_stride(), add,
+                                scratch.floats());
+  }
+
+  /// What float32 sums in any order may be off by, and `relative` of each product on top.
+  void compare(const std::vector<float>& before, const std::vector<float>& y, std::size_t some, bool add,
+               double relative, worst_ratio& worst) {
+    for (std::size_t t = 0; t < before.size() / y_stride(); ++t)
+      for (std::size_t r = 0; r < y_stride(); ++r) {
+        const std::size_t at = t * y_stride() + r;
+        if (t >= some || r >= rows) {
+          worst.see(static_cast<double>(y[at]), static_cast<double>(before[at]), 0);
+          continue;
+        }
+        double sum = add ? static_cast<double>(before[at]) : 0, magnitude = 0;
+        for (std::size_t k = 0; k < columns; ++k) {
+          const double term = weights[r * columns + k] * x[t * x_stride() + k];
+          sum += term;
+          magnitude += std::abs(term);
+        }
+        const double rounding = unit * (static_cast<double>(columns) + 3);
+        worst.see(static_cast<double>(y[at]), sum, (rounding + relative) * magnitude + unit * std::abs(sum) + 1e-30);
+      }
+  }
+
+  std::size_t rows, columns, tokens;
+  dtype kind;
+  elements weights, x;
+  tulu::aligned_buffer panels;
+  std::vector<tulu::kernel::token_group> groups{};
+};
+
+/// What the activations of a product with blocks are off by, of the root of whose squares a sum is: 2^-15 of the
+/// largest of 32, and a little for weights of blocks with an offset, whose levels and offsets cancel.
+[[nodiscard]] double few_error(dtype type) {
+  return tulu::is_block_type(type) ? 1e-3 : 0;
+}
+
+}  // namespace
+
+TEST_CASE("rows are in their panels as they were") {
+  for (const dtype type : panel_types)
+    for (const std::size_t rows : {1U, 15U, 16U, 17U, 40U})
+      for (const std::size_t columns : row_lengths(type)) {
+        INFO(std::string{tulu::name(type)}, " ", rows, " x ", columns);
+        product data{type, rows, columns, 1, static_cast<unsigned>(rows + columns)};
+        std::size_t wrong = 0;
+        std::vector<float> row(columns);
+        for (std::size_t r = 0; r < rows; ++r) {
+          tulu::kernel::unpack_row(type, data.panels.data(), columns, r, row.data());
+          for (std::size_t k = 0; k < columns; ++k)
+            wrong += static_cast<double>(row[k]) != data.weights[r * columns + k];
+        }
+        CHECK(wrong == 0);
+      }
+}
+
+TEST_CASE("products of panels with few tokens are near those of the weights for every size, type and backend") {
+  for (const model_table* table : tulu::test::usable_models())
+    for (const dtype type : panel_types) {
+      if (table->panels_times_few[model_table::at(type)] == nullptr) continue;
+      worst_ratio worst;
+      for (const std::size_t columns : row_lengths(type))
+        for (const std::size_t rows : {0U, 1U, 15U, 16U, 17U, 35U}) {
+          product data{type, rows, columns, few_tokens, static_cast<unsigned>(100 * rows + columns)};
+          for (std::size_t tokens = 0; tokens <= few_tokens; ++tokens)
+            for (const bool add : {false, true}) {
+              const std::vector<float> before(few_tokens * data.y_stride(), untouched / 1000);
+              std::vector<float> y = before;
+              data.few(*table, 0, rows, 0, tokens, y.data(), add);
+              data.compare(before, y, tokens, add, few_error(type), worst);
+            }
+        }
+      INFO(std::string{table->backend}, " ", tulu::name(type));
+      CHECK(worst.value() <= 1);
+    }
+}
+
+TEST_CASE("a product of a panel has the same bits however many tokens and rows are multiplied with it") {
+  for (const model_table* table : tulu::test::usable_models())
+    for (const dtype type : panel_types) {
+      if (table->panels_times_few[model_table::at(type)] == nullptr) continue;
+      for (const std::size_t columns : row_lengths(type)) {
+        INFO(std::string{table->backend}, " ", tulu::name(type), " columns ", columns);
+        product data{type, 35, columns, few_tokens, static_cast<unsigned>(columns)};
+        std::vector<float> one(few_tokens * data.y_stride(), untouched), y = one;
+        for (std::size_t t = 0; t < few_tokens; ++t)
+          for (const std::size_t first : {0U, 16U, 32U})
+            data.few(*table, first, first == 32 ? 3 : 16, t, 1, one.data() + t * data.y_stride(), false);
+        for (std::size_t tokens = 1; tokens <= few_tokens; ++tokens) {
+          data.few(*table, 0, data.rows, 0, tokens, y.data(), false);
+          CHECK(std::memcmp(y.data(), one.data(), tokens * data.y_stride() * sizeof(float)) == 0);
+        }
+      }
+    }
+}
+
+TEST_CASE("products of panels with many tokens are near those of the weights for every size, type and backend") {
+  for (const model_table* table : tulu::test::usable_models())
+    for (const dtype type : panel_types) {
+      const std::size_t at = model_table::at(type);
+      if (table->panels_times_many[at] == nullptr) continue;
+      worst_ratio worst;
+      // bfloat16 rounds a weight and an activation by 2^-9 each.
+      const double relative = table->product_type[at] == dtype::bf16 ? 0x1p-8 + 0x1p-15 : few_error(type);
+      for (const std::size_t columns : row_lengths(type))
+        for (const std::size_t rows : {1U, 16U, 17U, 40U, 64U})
+          for (const std::size_t tokens : {1U, 2U, 5U, 6U, 7U, 13U, 37U, 70U}) {
+            if (tokens > 13 && rows % 16 == 0 && columns > 300) continue;
+            product data{type, rows, columns, tokens, static_cast<unsigned>(100 * rows + columns)};
+            for (const bool add : {false, true}) {
+              const std::vector<float> before((tokens + 1) * data.y_stride(), untouched / 1000);
+              std::vector<float> y = before;
+              data.many(*table, 0, rows, y.data(), add);
+              data.compare(before, y, tokens, add, relative, worst);
+            }
+          }
+      INFO(std::string{table->backend}, " ", tulu::name(type));
+      CHECK(worst.value() <= 1);
+    }
+}
+
+TEST_CASE("a product with many tokens has the same bits however its rows are divided") {
+  for (const model_table* table : tulu::test::usable_models())
+    for (const dtype type : {dtype::f32, dtype::bf16, dtype::q8_0, dtype::q4_k}) {
+      if (table->panels_times_many[model_table::at(type)] == nullptr) continue;
+      INFO(std::string{table->backend}, " ", tulu::name(type));
+      product data{type, 61, 768, 40, 5};
+      std::vector<float> whole(40 * data.y_stride(), untouched), parts = whole;
+      data.many(*table, 0, 61, whole.data(), false);
+      for (const std::size_t first : {0U, 16U, 32U, 48U})
+        data.many(*table, first, first == 48 ? 13 : 16, parts.data(), false);
+      CHECK(std::memcmp(whole.data(), parts.data(), whole.size() * sizeof(float)) == 0);
+    }
+}
+
+TEST_CASE("what is no number spoils the products it belongs to") {
+  for (const model_table* table : tulu::test::usable_models())
+    for (const dtype type : panel_types) {
+      if (table->panels_times_few[model_table::at(type)] == nullptr) continue;
+      for (const float bad : {std::nanf(""), HUGE_VALF, -HUGE_VALF}) {
+        INFO(std::string{table->backend}, " ", tulu::name(type), " ", bad);
+        product data{type, 16, 256, few_tokens, 3};
+        data.x.floats()[2 * data.x_stride() + 77] = bad;
+        std::vector<float> y(few_tokens * data.y_stride());
+        data.few(*table, 0, 16, 0, few_tokens, y.data(), false);
+        for (std::size_t t = 0; t < few_tokens; ++t) CHECK(std::isfinite(y[t * data.y_stride() + 5]) == (t != 2));
+      }
+    }
+}
