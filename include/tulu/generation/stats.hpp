@@ -10,9 +10,9 @@ struct generation_stats {
   std::size_t prompt_tokens = 0;    ///< of the whole prompt
   std::size_t reused_tokens = 0;    ///< of these, the ones that the cache still held
   std::size_t new_tokens = 0;       ///< that were chosen, the stop token included
-  std::size_t decode_steps = 0;     ///< tokens after the prompt whose logits were used: passes but for accepted drafts
+  std::size_t decode_steps = 0;     ///< tokens after the prompt, one a pass but for accepted ones
   std::size_t drafted_tokens = 0;   ///< computed on the chance that they are chosen
-  std::size_t accepted_tokens = 0;  ///< of these, the ones that were, so that they took no pass of their own
+  std::size_t accepted_tokens = 0;  ///< of these, the ones that were: they took no pass of their own
   double prefill_seconds = 0;       ///< the pass or passes over the prompt
   double decode_seconds = 0;        ///< everything after that but the caller's callback
 
