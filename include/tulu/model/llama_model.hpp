@@ -49,7 +49,8 @@ struct sequence_input {
 /// the weights.
 ///
 /// All memory is set aside at once: passes allocate nothing. One pass at a time; several models may share weights.
-/// The results do not depend on the number of threads, and for up to eight tokens at once not on how many there are.
+/// The results do not depend on the number of threads, and for up to eight tokens at once not on how many there are
+/// (but for dynamic scaling of angles, beyond the length that the model was trained for).
 class llama_model {
  public:
   llama_model(std::shared_ptr<const llama_weights> weights, const kernel::model_table& kernels,
