@@ -82,9 +82,12 @@ class Comparison:
         programs, self.llama_version = find_llama(given)
         self.columns = contestants.columns(**(SMOKE if given.smoke else {}))
         self.columns = {name: column for name, column in self.columns.items() if name in given.columns}
+        ours = contestants.Tulu(self.build, given.threads)
+        if not ours.has_q8_cache:
+            self.columns.pop("depth-q8_0", None)
         transformers = contestants.Transformers(given.python, given.threads)
         self.versions = {"llama.cpp": self.llama_version, "transformers": transformers.version.strip()}
-        self.all = [contestants.Tulu(self.build, given.threads)]
+        self.all = [ours]
         self.all += [contestants.LlamaCpp(programs.resolve(), given.threads)] if programs else []
         self.all += [contestants.Tulu(self.build, given.threads, backend="eigen"), transformers]
         machine_now = machine.describe(given.threads)

@@ -92,7 +92,10 @@ class LlamaCpp:
         self.bench = programs / "llama-bench"
         self.completes = next((programs / name for name in ("llama-completion", "llama-cli") if (programs / name).exists()), None)
         self.repack = "--repack" in output_of([self.bench, "--help"])[0]
-        self.no_repack = bool(self.completes) and "--no-repack" in output_of([self.completes, "--help"])[0]
+        known = output_of([self.completes, "--help"])[0] if self.completes else ""
+        self.no_repack = "--no-repack" in known
+        self.first_options = ["--no-warmup", "-no-cnv"]
+        self.first_options += ["--fit", "off"] if "--fit " in known else []  # it looks for what fits a device, which takes time
 
     def takes(self, column, task):
         return (not column.first or self.completes is not None) and (column.cache == "f16" or task.weights.startswith("q"))
@@ -102,7 +105,7 @@ class LlamaCpp:
 
     def measure_first(self, column, task):
         command = [self.completes, "-m", task.model, "-t", self.threads, "-c", 2048, "-p", prompt_text(column.prompt), "-n", 1,
-                   "--temp", 0, "--no-warmup", "-no-cnv"]  # fmt: skip
+                   "--temp", 0, *self.first_options]  # fmt: skip
         out = [run_of(self.name, "", column, output_of(command)[1])]
         if self.no_repack:
             out.append(run_of(self.name, "no repack", column, output_of([*command, "--no-repack"])[1]))
