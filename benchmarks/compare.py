@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Times tulu beside llama.cpp and transformers on the same weights, in turn in one run. compare.sh starts it.
 
-    compare.sh --dir FOLDER [--rounds 5] [--threads N] [--types f32,f16,bf16,q8_0,q4_0,q4_k] [--columns prefill,…]
-               [--smollm2 F.gguf] [--python PYTHON] [--shape 1.3b] [--keep] [--name NAME] [--readme]
-               [--build FOLDER] [--llama-bench FILE | --llama-version V] [--smoke]
+    compare.sh --dir FOLDER [--rounds 5] [--other-rounds 3] [--threads N] [--types f32,f16,bf16,q8_0,q4_0,q4_k]
+               [--columns prefill,…] [--smollm2 F.gguf] [--python PYTHON] [--shape 1.3b] [--keep] [--name NAME]
+               [--readme] [--build FOLDER] [--llama-bench FILE | --llama-version V] [--smoke]
 
 For each type of weights a model of 1.35 billion random parameters is made in FOLDER (up to 8 GB at a time), and in every
 round each program has its turn with each column; who is first changes from round to round. Medians count, and of
@@ -34,17 +34,30 @@ RESULTS = Path(__file__).resolve().parent / "results"
 SMOKE = {"prompt": 24, "decode": 4, "depth": 40, "depth_decode": 4, "first": (16, 32)}
 
 
+def list_of(allowed):
+    """A parser of names between commas."""
+
+    def parse(text):
+        names = text.split(",") if text else []
+        wrong = [name for name in names if name not in allowed]
+        if wrong:
+            raise argparse.ArgumentTypeError(f"expected some of {', '.join(allowed)}, found {wrong[0]!r}")
+        return names
+
+    return parse
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(
         "compare.sh", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     names = list(contestants.columns())
-    listed = lambda allowed: lambda text: [item for item in text.split(",") if item in allowed or parser.error(f"unknown: {item}")]
     parser.add_argument("--dir", type=Path, required=True, help="where everything is built and made")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--other-rounds", type=int, default=3, help="rounds with Eigen and transformers in them")
     parser.add_argument("--threads", type=int, default=processors())
-    parser.add_argument("--types", type=listed(models.TYPES), default=list(models.TYPES), help="default: all; '' is none")
-    parser.add_argument("--columns", type=listed(names), default=names, help="default: all")
+    parser.add_argument("--types", type=list_of(models.TYPES), default=models.TYPES, help="default: all; '' is none")
+    parser.add_argument("--columns", type=list_of(names), default=names, help="default: all")
     parser.add_argument("--shape", default="1.3b", help="of make_model.py; q4_k takes SHAPE-5632 if there is one")
     parser.add_argument("--smollm2", type=Path, help="a GGUF file of SmolLM2: one more row")
     parser.add_argument("--python", default=sys.executable, help="one that can import torch and transformers")
@@ -56,7 +69,6 @@ def parse_arguments():
     parser.add_argument("--readme", action="store_true", help="put table and plot into README.md")
     parser.add_argument("--smoke", action="store_true", help="results stay in --dir")
     given = parser.parse_args()
-    given.types = [] if given.types == [""] else given.types
     if given.smoke:
         given.shape, given.rounds = "10m", 1
     if given.shape not in models.SHAPES:
@@ -86,15 +98,19 @@ class Comparison:
         if not ours.has_q8_cache:
             self.columns.pop("depth-q8_0", None)
         transformers = contestants.Transformers(given.python, given.threads)
-        self.versions = {"llama.cpp": self.llama_version, "transformers": transformers.version.strip()}
+        self.versions = {"llama.cpp": self.llama_version, "transformers": transformers.version}
         self.all = [ours]
         self.all += [contestants.LlamaCpp(programs.resolve(), given.threads)] if programs else []
-        self.all += [contestants.Tulu(self.build, given.threads, backend="eigen"), transformers]
+        self.others = [contestants.Tulu(self.build, given.threads, backend="eigen"), transformers]
         machine_now = machine.describe(given.threads)
         slug = re.sub(r"[^a-z0-9]+", "-", f"{machine_now['cpu']} {given.threads} threads".lower()).strip("-")
         self.file = (given.dir if given.smoke else RESULTS) / f"{given.name or slug}.json"
-        self.results = json.loads(self.file.read_text()) if self.file.exists() else {"rows": {}}
-        self.results["machine"] = machine_now
+        self.results = {"machine": machine_now, "rows": {}}
+        if self.file.exists():
+            self.results = json.loads(self.file.read_text())
+            for fact in ("cpu", "threads"):
+                if self.results["machine"][fact] != machine_now[fact]:
+                    sys.exit(f"error: {self.file}: {fact}: expected {machine_now[fact]}, found {self.results['machine'][fact]}")
 
     def save(self):
         self.file.parent.mkdir(exist_ok=True)
@@ -107,13 +123,14 @@ class Comparison:
     def measure_row(self, name, task, facts):
         """All rounds of one type; the figures are on disk after each."""
         models.read_once(task.model)
+        columns = {column.name: column._asdict() for column in self.columns.values()}
         row = {**machine.stamp(), "versions": self.versions, "bytes": task.model.stat().st_size, **facts,
-               "columns": {column.name: column._asdict() for column in self.columns.values()}, "peaks": [], "runs": []}  # fmt: skip
+               "columns": columns, "peaks": [], "runs": []}  # fmt: skip
         for number in range(self.given.rounds):
             row["peaks"].append(contestants.measure_peaks(self.build, self.given.threads))
+            turn = self.all + (self.others if number < self.given.other_rounds else [])
             for column in self.columns.values():
-                turn = self.all if number % 2 == 0 else self.all[::-1]
-                for each in turn:
+                for each in turn if number % 2 == 0 else turn[::-1]:
                     if each.takes(column, task):
                         row["runs"] += [{"round": number, **run} for run in self.try_one(each, column, task)]
             self.results["rows"][name] = row

@@ -7,6 +7,11 @@ from typing import NamedTuple
 from .process import output_of, say
 
 
+CONTEXT = 2048  # tokens, of a start of a program
+NEVER_REPACKED = ("f32", "bf16")  # llama.cpp has no other layout for them
+VERSIONS = "import torch, transformers; print(f'transformers {transformers.__version__}, torch {torch.__version__}')"
+
+
 class Column(NamedTuple):
     """Something to time; depth and cache are of decoding alone."""
 
@@ -69,8 +74,8 @@ class Tulu:
     def measure(self, column, task):
         options = ["--threads", self.threads, "--model", task.model]
         if column.first:
-            command = [self.build / "examples" / "chat", *options, "--prompt", prompt_text(column.prompt), "--max-new-tokens", 1,
-                       "--format", "raw", "--temperature", 0, "--quiet"]  # fmt: skip
+            command = [self.build / "examples" / "chat", *options, "--prompt", prompt_text(column.prompt), "--context",
+                       CONTEXT, "--max-new-tokens", 1, "--format", "raw", "--temperature", 0, "--quiet"]  # fmt: skip
             return [run_of(self.name, "", column, output_of(command)[1])]
         backend = ["--backend", self.backend] if self.backend else []
         said, _ = output_of([self.build / "benchmarks" / "llama_bench", *options, *backend, "-p", column.prompt, "-n",
@@ -90,12 +95,14 @@ class LlamaCpp:
     def __init__(self, programs, threads):
         self.threads = threads
         self.bench = programs / "llama-bench"
-        self.completes = next((programs / name for name in ("llama-completion", "llama-cli") if (programs / name).exists()), None)
+        found = [programs / name for name in ("llama-completion", "llama-cli") if (programs / name).exists()]
+        self.completes = found[0] if found else None
         self.repack = "--repack" in output_of([self.bench, "--help"])[0]
         known = output_of([self.completes, "--help"])[0] if self.completes else ""
         self.no_repack = "--no-repack" in known
         self.first_options = ["--no-warmup", "-no-cnv"]
-        self.first_options += ["--fit", "off"] if "--fit " in known else []  # it looks for what fits a device, which takes time
+        # Else it first looks for what fits a device, which takes time.
+        self.first_options += ["--fit", "off"] if "--fit " in known else []
 
     def takes(self, column, task):
         return (not column.first or self.completes is not None) and (column.cache == "f16" or task.weights.startswith("q"))
@@ -104,8 +111,8 @@ class LlamaCpp:
         return self.measure_first(column, task) if column.first else self.measure_rate(column, task)
 
     def measure_first(self, column, task):
-        command = [self.completes, "-m", task.model, "-t", self.threads, "-c", 2048, "-p", prompt_text(column.prompt), "-n", 1,
-                   "--temp", 0, *self.first_options]  # fmt: skip
+        command = [self.completes, "-m", task.model, "-t", self.threads, "-c", CONTEXT, "-p", prompt_text(column.prompt),
+                   "-n", 1, "--temp", 0, *self.first_options]  # fmt: skip
         out = [run_of(self.name, "", column, output_of(command)[1])]
         if self.no_repack:
             out.append(run_of(self.name, "no repack", column, output_of([*command, "--no-repack"])[1]))
@@ -113,10 +120,10 @@ class LlamaCpp:
 
     def measure_rate(self, column, task):
         attention = "0,1" if column.cache == "f16" else "1"  # a quantised cache needs flash attention
-        command = [self.bench, "-m", task.model, "-t", self.threads, "-r", column.repetitions, "-o", "json", "-p", column.prompt,
-                   "-n", column.decode, "-fa", attention, "-ctk", column.cache, "-ctv", column.cache]  # fmt: skip
+        command = [self.bench, "-m", task.model, "-t", self.threads, "-r", column.repetitions, "-o", "json", "-fa",
+                   attention, "-p", column.prompt, "-n", column.decode, "-ctk", column.cache, "-ctv", column.cache]  # fmt: skip
         command += ["-d", column.depth] if column.depth else []
-        command += ["--repack", "0,1"] if self.repack else []
+        command += ["--repack", "1" if task.weights in NEVER_REPACKED else "0,1"] if self.repack else []
         out = []
         for test in json.loads(output_of(command)[0]):
             variant = f"-fa {int(test['flash_attn'])}"
@@ -133,7 +140,7 @@ class Transformers:
     def __init__(self, python, threads):
         self.python, self.threads = python, threads
         try:
-            self.version = output_of([python, "-c", "import torch, transformers as t; print(t.__version__, torch.__version__)"])[0]
+            self.version = output_of([python, "-c", VERSIONS])[0].strip()
         except (RuntimeError, OSError) as problem:
             self.version = ""
             say(f"note: no row for transformers: {problem}")

@@ -116,7 +116,8 @@ def peak_cells(name, row):
 
 
 def share_table(rows):
-    head = ["weights", "GB a token", "GB/s read", "decode: share", "prefill: GFLOP/s", "share of the vector peak", "share of AMX's"]
+    head = ["weights", "GB a token", "GB/s read", "decode: share", "prefill: GFLOP/s", "share of the vector peak",
+            "share of AMX's"]  # fmt: skip
     lines = [[NAMES.get(name, name), *bandwidth_cells(row), *peak_cells(name, row)] for name, row in rows.items()]
     return markdown_table(head, lines)
 
@@ -124,8 +125,9 @@ def share_table(rows):
 def others_table(rows):
     """Eigen and transformers, tokens/s and how often as fast tulu is."""
     columns = {name: column for name, column in columns_of(rows).items() if name in ("prefill", "decode", "depth")}
+    versions = span(sorted({row["versions"]["transformers"] for row in rows.values()} - {""}) or ["transformers"])
     lines = []
-    for who, title in (("tulu-eigen", "tulu, backend eigen"), ("transformers", "transformers")):
+    for who, title in (("tulu-eigen", "tulu, backend eigen"), ("transformers", versions)):
         for name, row in rows.items():
             values = [(best(row, column, who), best(row, column, "tulu")) for column in columns]
             if any(theirs for theirs, _ in values):
