@@ -4,6 +4,7 @@ from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 960, 380
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 84, 28
+MOST = 8
 COLOURS = ("#1b6ca8", "#e08e0b", "#2f8f5b", "#8cc3a0", "#a4508b", "#d9a3c7")
 
 
@@ -28,10 +29,10 @@ def legend(series):
 
 
 def bar_chart(titles, series, groups):
-    """`groups`: name → {name of a series: value}. A thick line at 1."""
-    highest = max([1, *(value for values in groups.values() for value in values.values())]) * 1.1
+    """`groups`: name → {name of a series: value}. A thick line at 1; a bar beyond MOST is cut off."""
+    highest = min(MOST, max([1, *(value for values in groups.values() for value in values.values())]) * 1.1)
     floor = HEIGHT - BOTTOM
-    height_of = lambda value: value / highest * (floor - TOP)
+    height_of = lambda value: min(value, highest) / highest * (floor - TOP)
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif">',
            f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>', text(LEFT, 24, titles[0], 17),
            text(LEFT, 43, titles[1], 10), *legend(series)]  # fmt: skip

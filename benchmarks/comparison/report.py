@@ -64,7 +64,8 @@ def cell(row, column):
 def heading(column):
     texts = {
         "prefill": "prefill of {prompt}", "decode": "decode of {decode}", "depth": "decode at depth {depth}",
-        "depth-q8_0": "the same, {cache} cache", "first-short": "first token of {prompt}, s", "first-long": "of {prompt}, s",
+        "depth-q8_0": "the same, {cache} cache", "first-short": "first token of {prompt}, s",
+        "first-long": "first token of {prompt}, s",
     }  # fmt: skip
     return texts[column["name"]].format(**column)
 
