@@ -60,11 +60,21 @@ def unpack(package, folder):
     return folder / name
 
 
+def keep_tile_shapes(source):
+    """Works around g++ 12, which drops the shapes of AMX tiles before they are loaded: the program would end by SIGILL."""
+    path = source / "ggml" / "src" / "ggml-cpu" / "amx" / "mmq.cpp"
+    load, kept = "_tile_loadconfig(&tc);", '__asm__ volatile("" : : "m"(tc)); '
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    if load in text and kept not in text:
+        path.write_text(text.replace(load, kept + load), encoding="utf-8")
+
+
 def build_llama(folder, version):
     """The folder with llama-bench and llama-completion (llama-cli in older versions)."""
     packages = [folder / f"llama_cpp_python-{version}.tar.gz"]
     package = packages[0] if packages[0].exists() else download_llama(folder, version)
     source = unpack(package, folder) / "vendor" / "llama.cpp"
+    keep_tile_shapes(source)
     build = folder / (source.parents[1].name + "-build")
     log = folder / "llama.log"
     completes = "llama-completion" if (source / "tools" / "completion").exists() else "llama-cli"
