@@ -113,22 +113,35 @@ class LlamaCpp:
     def measure_first(self, column, task):
         command = [self.completes, "-m", task.model, "-t", self.threads, "-c", CONTEXT, "-p", prompt_text(column.prompt),
                    "-n", 1, "--temp", 0, *self.first_options]  # fmt: skip
-        out = [run_of(self.name, "", column, output_of(command)[1])]
-        if self.no_repack:
-            out.append(run_of(self.name, "no repack", column, output_of([*command, "--no-repack"])[1]))
-        return out
+        ways = [[], ["--no-repack"]] if self.no_repack and task.weights not in NEVER_REPACKED else [[]]
+        return self.of_all(ways, lambda way: [run_of(self.name, " ".join(way), column, output_of([*command, *way])[1])])
 
     def measure_rate(self, column, task):
         attention = "0,1" if column.cache == "f16" else "1"  # a quantised cache needs flash attention
         command = [self.bench, "-m", task.model, "-t", self.threads, "-r", column.repetitions, "-o", "json", "-fa",
                    attention, "-p", column.prompt, "-n", column.decode, "-ctk", column.cache, "-ctv", column.cache]  # fmt: skip
         command += ["-d", column.depth] if column.depth else []
-        command += ["--repack", "1" if task.weights in NEVER_REPACKED else "0,1"] if self.repack else []
-        out = []
-        for test in json.loads(output_of(command)[0]):
-            variant = f"-fa {int(test['flash_attn'])}"
-            variant += f" --repack {int(test['repack'])}" if self.repack else ""
-            out.append(run_of(self.name, variant, column, max(test["samples_ts"])))
+        ways = [["--repack", "1"], ["--repack", "0"]] if self.repack and task.weights not in NEVER_REPACKED else [[]]
+        return self.of_all(ways, lambda way: self.tests([*command, *way], column, way))
+
+    def tests(self, command, column, way):
+        """A run for each test that llama-bench lists."""
+        tests = json.loads(output_of(command)[0])
+        variants = [" ".join([f"-fa {int(test['flash_attn'])}", *way]) for test in tests]
+        return [run_of(self.name, name, column, max(test["samples_ts"])) for name, test in zip(variants, tests)]
+
+    @staticmethod
+    def of_all(ways, measure):
+        """The runs of all ways that work."""
+        out, problems = [], []
+        for way in ways:
+            try:
+                out += measure(way)
+            except RuntimeError as problem:
+                problems.append(problem)
+                say(f"warning: {problem}")
+        if not out:
+            raise problems[0]
         return out
 
 
