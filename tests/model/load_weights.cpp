@@ -503,13 +503,12 @@ TEST_CASE("load_llama_weights: matrices in panels hold what they hold in rows, o
     sizes.tied = tied;
     auto values = llama_values(sizes, 30, dtype::bf16);
     const fs::path path = write_model(dir.path() / (tied ? "tied" : "model"), values, llama_config_text(sizes));
-    for (const std::optional<dtype> wanted :
-         {std::optional<dtype>{}, std::optional{dtype::f32}, std::optional{dtype::q4_k}, std::optional{dtype::q8_0}}) {
+    for (const dtype wanted : {dtype::q4_k, dtype::q8_0}) {
       const auto lying = load(path, wanted);
       for (const std::size_t threads : {1U, 3U}) {
         const auto packed = load(path, wanted, threads, weight_layout::panels);
         CHECK(packed->embed_tokens.in_panels() == tied);
-        CHECK(packed->files.empty() == (tied || wanted.has_value()));
+        CHECK(packed->files.empty());
         const auto same = [&](const tulu::kernel::weight_matrix& found, const tulu::kernel::weight_matrix& rows) {
           std::vector<float> row(rows.columns), other(rows.columns);
           std::size_t wrong = found.in_panels() && found.type == rows.type ? 0 : 1;

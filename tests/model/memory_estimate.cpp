@@ -73,8 +73,7 @@ TEST_CASE("estimate_memory: block types, with rows that fit and rows that do not
       const auto weights = tulu::load_llama_weights(model, config, options, workers);
       std::size_t owned = 0, mapped = 0;
       for (const auto& buffer : weights->buffers) owned += buffer.size();
-      if (layout == weight_layout::rows)  // rows of 40 stay float16
-        for (const auto& layer : weights->layers) mapped += layer.o_proj.bytes();
+      for (const auto& layer : weights->layers) mapped += layer.o_proj.bytes();  // rows of 40 stay float16
       CHECK(weights->layers[0].o_proj.type == dtype::f16);
       CHECK(estimate.weights_in_memory == owned);
       CHECK(estimate.weights_mapped == mapped);

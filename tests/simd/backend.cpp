@@ -278,22 +278,6 @@ TEST_CASE("dot_u7s8 is dot_u8s8 for bytes up to 127") {
   }
 }
 
-TEST_CASE("the halves of pairs are their exact values") {
-  constexpr std::size_t n = 4 * largest_lanes;
-  std::vector<bf16> pairs;
-  for (const float value : random_floats(2 * n, 12)) pairs.push_back(tulu::to_bf16(value));
-  std::vector<float> even(n), odd(n);
-  for (const auto* table : tables()) {
-    INFO(std::string{table->name});
-    table->even(pairs.data(), even.data(), n);
-    table->odd(pairs.data(), odd.data(), n);
-    std::size_t wrong = 0;
-    for (std::size_t i = 0; i < n; ++i)
-      wrong += (even[i] != to_float(pairs[2 * i])) + (odd[i] != to_float(pairs[2 * i + 1]));
-    CHECK(wrong == 0);
-  }
-}
-
 TEST_CASE("bits keep their place, and the same four bytes go to every lane") {
   constexpr std::size_t n = 4 * largest_lanes;
   std::vector<std::uint8_t> u(4 * n);

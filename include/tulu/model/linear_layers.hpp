@@ -76,21 +76,25 @@ class linear_layers {
                          [&](const linear_layer& layer) { return needs(*layer.weights); });
     };
     if (tokens <= kernel::few_tokens) {
-      if (any([](const auto& weights) { return weights.in_panels() && is_block_type(weights.type); }))
+      if (any([](const auto& weights) { return weights.in_panels(); }))
         for (std::size_t t = 0; t < tokens; ++t)
           kernels_->group_tokens(x + t * columns, columns,
                                  space_->groups() + t * (columns / kernel::token_group::size));
       return;
     }
-    for (const dtype type : {dtype::f32, dtype::bf16})
+    for (const dtype type : {dtype::f32, dtype::bf16}) {
       if (any([&](const auto& weights) {
-            return weights.in_panels() && kernels_->product_type[index_of(weights)] == type;
+            return weights.in_panels() && kernels_->panel_product[index_of(weights)] == type;
           }))
-        pack_panels(type, x, columns, tokens);
-    if (any([](const auto& weights) { return !weights.in_panels(); })) pack_tiles(x, columns, tokens);
+        pack_many(type, x, columns, tokens);
+      if (any([&](const auto& weights) {
+            return !weights.in_panels() && kernels_->row_product[index_of(weights)] == type;
+          }))
+        pack_tiles(type, x, columns, tokens);
+    }
   }
 
-  void pack_panels(dtype type, const float* x, std::size_t columns, std::size_t tokens) const {
+  void pack_many(dtype type, const float* x, std::size_t columns, std::size_t tokens) const {
     constexpr std::size_t step = 16;
     workers_->parallel_for((tokens + step - 1) / step, [&](std::size_t index, std::size_t) {
       const std::size_t first = index * step;
@@ -99,12 +103,13 @@ class linear_layers {
     });
   }
 
-  void pack_tiles(const float* x, std::size_t columns, std::size_t tokens) const {
-    const std::size_t tile = kernels_->tile_tokens;
+  void pack_tiles(dtype type, const float* x, std::size_t columns, std::size_t tokens) const {
+    const std::size_t tile = kernels_->tile_tokens, padded = kernel::packed_columns(columns);
     workers_->parallel_for((tokens + tile - 1) / tile, [&](std::size_t index, std::size_t) {
       const std::size_t first = index * tile;
-      kernels_->pack_tokens(x + first * columns, columns, std::min(tile, tokens - first), columns,
-                            space_->tiles + first * columns);
+      kernels_->pack_tokens[kernel::model_table::at(type)](x + first * columns, columns, std::min(tile, tokens - first),
+                                                           columns,
+                                                           space_->tiles(type) + first * padded * size_of(type));
     });
   }
 
@@ -117,17 +122,17 @@ class linear_layers {
     float* const y = layer.y + first;
     if (tokens <= kernel::few_tokens) {
       if (weights.in_panels()) {
-        const kernel::few_inputs inputs{x, columns, space_->groups(), columns / kernel::token_group::size};
-        kernels_->panels_times_few[type](rows, count, columns, inputs, tokens, y, weights.rows, layer.add);
+        kernels_->panels_times_few[type](rows, count, columns, space_->groups(), columns / kernel::token_group::size,
+                                         tokens, y, weights.rows, layer.add);
       } else {
         kernels_->multiply_few[type](rows, count, columns, x, columns, tokens, y, weights.rows, layer.add);
       }
     } else if (weights.in_panels()) {
-      kernels_->panels_times_many[type](rows, count, columns, space_->packed(kernels_->product_type[type]), tokens, y,
+      kernels_->panels_times_many[type](rows, count, columns, space_->packed(kernels_->panel_product[type]), tokens, y,
                                         weights.rows, layer.add, space_->scratch(thread));
     } else {
-      kernels_->multiply_many[type](rows, count, columns, space_->tiles, tokens, y, weights.rows, layer.add,
-                                    space_->scratch(thread));
+      kernels_->multiply_many[type](rows, count, columns, space_->tiles(kernels_->row_product[type]), tokens, y,
+                                    weights.rows, layer.add, space_->scratch(thread));
     }
     if (layer.bias == nullptr) return;
     for (std::size_t t = 0; t < tokens; ++t)

@@ -140,9 +140,16 @@ inline llama_model::llama_model(std::shared_ptr<const llama_weights> weights, co
       layers_{kernels, *workers_, space_},
       angles_{weights_->config},
       attention_{weights_->config, kernels, *workers_, space_, size_.tokens} {
-  if (weights_->lm_head.in_panels() && !kernels.has_panels())
-    throw mismatch_error(config().file, "", "weights in rows for the backend " + std::string{kernels.backend},
-                         "weights in panels");
+  const auto check = [&](const kernel::weight_matrix& matrix) {
+    if (matrix.in_panels() && !kernels.has_panels())
+      throw mismatch_error(config().file, "", "weights in rows for the backend " + std::string{kernels.backend},
+                           "weights in panels");
+  };
+  check(weights_->lm_head);
+  for (const llama_layer& layer : weights_->layers)
+    for (const auto* matrix : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj, &layer.gate_proj,
+                               &layer.up_proj, &layer.down_proj})
+      check(*matrix);
   places_.reserve(size_.tokens);
   wanted_.reserve(std::max(size_.tokens, size_.logit_rows));
 }

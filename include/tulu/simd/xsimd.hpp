@@ -79,12 +79,6 @@ struct xsimd_backend {
   [[nodiscard]] static f32 dot_bf16(f32 sum, pairs a, pairs b) noexcept {
     return f32(Dot::dot_bf16(sum, a, b));
   }
-  [[nodiscard]] static f32 even(pairs a) noexcept {
-    return f32(Dot::even(a));
-  }
-  [[nodiscard]] static f32 odd(pairs a) noexcept {
-    return f32(Dot::odd(a));
-  }
   [[nodiscard]] static bytes load_bytes(const std::uint8_t* from) noexcept {
     return bytes(Dot::load(from));
   }

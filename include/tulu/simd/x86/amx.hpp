@@ -30,7 +30,6 @@ static_assert(sizeof(tile_config) == 64);
 /// thread, and `release` lets the system save less at each change of threads; multiply goes between the two.
 template <class Backend>
 struct bf16_tiles {
-  static constexpr std::size_t tokens = 32;  ///< of a call of multiply; 16 can be asked for
   static constexpr std::size_t panel_rows = 16;
 
   static void configure() noexcept {
@@ -40,10 +39,10 @@ struct bf16_tiles {
   }
   static void release() noexcept { _tile_release(); }
 
-  /// y[t][16p + r] = Σ_k x[t][k] × panels[p][k / 2][r][k % 2], or that added to y, in float32 for `depth` columns, a
-  /// multiple of 32. Rows of x and panels lie `x_stride` and `panel_stride` elements apart, rows of y `y_stride`.
-  /// Subnormal numbers count as zero, as they do for dot_bf16.
-  template <std::size_t Tokens = tokens>
+  /// y[t][16p + r] = Σ_k x[t][k] × panels[p][k / 2][r][k % 2], where [k / 2] is a step of 2 × Width elements, or that
+  /// added to y, in float32 for `depth` columns, a multiple of 32. Rows of x and panels lie `x_stride` and
+  /// `panel_stride` elements apart, rows of y `y_stride`. Subnormal numbers count as zero, as they do for dot_bf16.
+  template <std::size_t Tokens, std::size_t Width = panel_rows>
   static void multiply(const bf16* x, std::size_t x_stride, const bf16* panels, std::size_t panel_stride,
                        std::size_t panel_count, std::size_t depth, float* y, std::size_t y_stride, bool add) noexcept {
     static_assert(Tokens == 16 || Tokens == 32);
@@ -52,8 +51,8 @@ struct bf16_tiles {
     order_memory();
     std::size_t panel = 0;
     for (; panel + 2 <= panel_count; panel += 2, panels += 2 * panel_stride, y += 2 * panel_rows)
-      block<Tokens, 2>(x, panels, y, strides, add);
-    if (panel != panel_count) block<Tokens, 1>(x, panels, y, strides, add);
+      block<Tokens, Width, 2>(x, panels, y, strides, add);
+    if (panel != panel_count) block<Tokens, Width, 1>(x, panels, y, strides, add);
     order_memory();
   }
 
@@ -68,7 +67,7 @@ struct bf16_tiles {
 
   /// Tiles 0 to 3 have the sums: 0 and 1 those of 16 tokens with two panels, 2 and 3 those of the next 16. Tiles 4 and
   /// 5 have the tokens, 6 and 7 the panels.
-  template <std::size_t Tokens, std::size_t Panels>
+  template <std::size_t Tokens, std::size_t Width, std::size_t Panels>
   static void block(const bf16* x, const bf16* panels, float* y, const operands& of, bool add) noexcept {
     const auto below = [](auto* first, long bytes) {
       return reinterpret_cast<decltype(first)>(reinterpret_cast<std::uintptr_t>(first) +
@@ -88,12 +87,13 @@ struct bf16_tiles {
       _tile_zero(2);
       _tile_zero(3);
     }
-    for (std::size_t k = 0; k < of.depth; k += 32, x += 32, x_below += 32, panels += 512, panel_beside += 512) {
+    for (std::size_t k = 0; k < of.depth;
+         k += 32, x += 32, x_below += 32, panels += 32 * Width, panel_beside += 32 * Width) {
       _tile_loadd(4, x, of.x_row);
-      _tile_loadd(6, panels, 64);
+      _tile_loadd(6, panels, 4 * Width);
       _tile_dpbf16ps(0, 4, 6);
       if constexpr (Panels == 2) {
-        _tile_loadd(7, panel_beside, 64);
+        _tile_loadd(7, panel_beside, 4 * Width);
         _tile_dpbf16ps(1, 4, 7);
       }
       if constexpr (Tokens == 32) {
