@@ -122,7 +122,6 @@ void multiply_block(const Scalar* block, std::size_t rows, const Scalar* tile, s
                     bool first) noexcept {
   constexpr std::size_t width = tile_tokens<Backend>;
   if constexpr (has_tiles<Backend> && std::same_as<Scalar, bf16>) {
-    Backend::tiles::configure();
     const auto multiply = [&](auto count, std::size_t r) {
       Backend::tiles::template multiply<count, width>(block + r * block_columns, block_columns, tile, 32, width / 16,
                                                       columns, product + r * width, width, !first);
@@ -130,7 +129,6 @@ void multiply_block(const Scalar* block, std::size_t rows, const Scalar* tile, s
     std::size_t r = 0;
     for (; r + 16 < rows; r += 32) multiply(std::integral_constant<std::size_t, 32>{}, r);
     if (r < rows) multiply(std::integral_constant<std::size_t, 16>{}, r);
-    Backend::tiles::release();
   } else {
     for (std::size_t r = 0; r < rows; r += Backend::tile_rows)
       multiply_tile<Backend>(block + r * block_columns, tile, columns, product + r * width, first);
@@ -146,6 +144,8 @@ void multiply_many(const std::byte* weights, std::size_t rows, std::size_t colum
   using scalar = detail::row_scalar<Backend, Weight>;
   constexpr std::size_t width = tile_tokens<Backend>;
   static_assert(block_rows % Backend::tile_rows == 0);
+  constexpr bool in_tiles = detail::has_tiles<Backend> && std::same_as<scalar, bf16>;
+  if constexpr (in_tiles) Backend::tiles::configure();
   const auto* const stored = reinterpret_cast<const Weight*>(weights);
   auto* const block = reinterpret_cast<scalar*>(scratch);
   float* const products = scratch + block_rows * block_columns;
@@ -168,6 +168,7 @@ void multiply_many(const std::byte* weights, std::size_t rows, std::size_t colum
       }
     }
   }
+  if constexpr (in_tiles) Backend::tiles::release();
   for (std::size_t t = 0; t < tokens; ++t) {
     const float* const column = products + t / width * width * block_rows + t % width;
     float* const out = y + t * y_stride;
