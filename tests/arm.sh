@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The tests of computing code, cross-compiled for aarch64 and run on an emulated one with all
-# instruction sets, then on one with those of every aarch64, which has no neon64_dotprod.
+# The tests of computing code, cross-compiled for aarch64 and run on an emulated one with all instruction
+# sets, then on one with those of every aarch64, which has no neon64_dotprod.
 set -euo pipefail
 root=${TULU_SOURCE_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}
 compiler=aarch64-linux-gnu-g++

@@ -6,7 +6,7 @@
 #include <cpuid.h>
 #endif
 #if defined(__linux__)
-#if defined(__x86_64__) defined(__linux__)
+#if defined(__x86_64__)
 #include <sys/syscall.h>
 #include <unistd.h>
 #elif defined(__aarch64__)

@@ -26,8 +26,8 @@ namespace tulu::kernel {
 
 /// Whether some build of tulu has a backend of this name; see find_backend for whether this processor can run it.
 [[nodiscard]] constexpr bool is_backend_name(std::string_view name) noexcept {
-  for (const std::string_view known :
-       {"portable", "sse4_2", "avx2", "avx2_vnni", "avx512", "avx512_vnni_bf16", "avx512_amx", "neon64", "neon64_dotprod", "eigen"})
+  for (const std::string_view known : {"portable", "sse4_2", "avx2", "avx2_vnni", "avx512", "avx512_vnni_bf16",
+                                       "avx512_amx", "neon64", "neon64_dotprod", "eigen"})
     if (name == known) return true;
   return false;
 }
