@@ -30,11 +30,13 @@ namespace tulu::test {
 #if defined(__x86_64__)
 const operation_table& operations_sse4_2() noexcept;
 const operation_table& operations_avx2() noexcept;
+const operation_table& operations_avx2_vnni() noexcept;
 const operation_table& operations_avx512() noexcept;
 const operation_table& operations_avx512_vnni_bf16() noexcept;
 const operation_table& operations_avx512_amx() noexcept;
 #elif defined(__aarch64__)
 const operation_table& operations_neon64() noexcept;
+const operation_table& operations_neon64_dotprod() noexcept;
 #endif
 const operation_table& operations_eigen() noexcept;
 
@@ -53,11 +55,13 @@ std::vector<const operation_table*> tables() {
 #if defined(__x86_64__)
     &tulu::test::operations_sse4_2(),
     &tulu::test::operations_avx2(),
+    &tulu::test::operations_avx2_vnni(),
     &tulu::test::operations_avx512(),
     &tulu::test::operations_avx512_vnni_bf16(),
     &tulu::test::operations_avx512_amx(),
 #elif defined(__aarch64__)
     &tulu::test::operations_neon64(),
+    &tulu::test::operations_neon64_dotprod(),
 #endif
     &tulu::test::operations_eigen(),
     &tulu::test::operations_for<tulu::simd::portable>()

@@ -4,16 +4,20 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#endif
 #if defined(__linux__)
+#if defined(__x86_64__)
 #include <sys/syscall.h>
 #include <unistd.h>
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
 #endif
 #endif
 
 namespace tulu {
 
-/// The x86 instruction sets that code may use: the processor has them and the operating system saves their registers.
-/// All false on other architectures.
+/// The instruction sets beyond those of every x86-64 or aarch64 that code may use: the processor has them and the
+/// operating system saves their registers. Those of other architectures are false.
 struct cpu_features {
   bool ssse3 = false;
   bool sse4_1 = false;
@@ -35,6 +39,7 @@ struct cpu_features {
   bool amx_tile = false;
   bool amx_bf16 = false;
   bool amx_int8 = false;
+  bool arm_dotprod = false;  ///< of aarch64, all others of x86-64
 
   bool operator==(const cpu_features&) const = default;
 };
@@ -92,6 +97,17 @@ namespace detail {
 #endif
 }
 
+/// What the compiler was told, and what Linux says.
+[[nodiscard]] inline bool has_arm_dotprod() noexcept {
+#if defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
+  return true;
+#elif defined(__aarch64__) && defined(__linux__)
+  return (::getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#else
+  return false;
+#endif
+}
+
 }  // namespace detail
 
 /// What this processor and system offer. Asks anew at every call: keep the answer. Where the processor has AMX, the
@@ -116,7 +132,9 @@ namespace detail {
   words.tiles_permitted = true;
   if (decode_cpu(words).amx_tile) words.tiles_permitted = detail::permit_tiles();
 #endif
-  return decode_cpu(words);
+  cpu_features features = decode_cpu(words);
+  features.arm_dotprod = detail::has_arm_dotprod();
+  return features;
 }
 
 }  // namespace tulu
