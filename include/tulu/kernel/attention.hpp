@@ -110,7 +110,8 @@ void attend_block(const float* queries, const std::byte* keys, const std::byte* 
   constexpr std::size_t registers = wide * lanes > 64 ? 64 / lanes : wide;
   constexpr std::size_t narrow = registers * lanes > 16 ? 16 / lanes : registers;
   const std::size_t stride = kv_stride(shape.head_dim);
-  const block_scales key_scales = scales_of<Type>(keys, shape.head_dim), value_scales = scales_of<Type>(values, stride);
+  const block_scales key_scales = scales_of<Backend, Type>(keys, shape.head_dim),
+                     value_scales = scales_of<Backend, Type>(values, stride);
   score_block<Backend, Type, Heads>(queries, shape.head_dim, keys, count, scores);
   float corrections[Heads];
   for (std::size_t h = 0; h < Heads; ++h)

@@ -48,7 +48,7 @@ inline constexpr std::size_t most_product_rows = 12;
   return (rows + most_product_rows - 1) / most_product_rows * most_product_rows;
 }
 
-template <class Type>
+template <class Backend, class Type>
 [[nodiscard]] block_scales scales_of([[maybe_unused]] const std::byte* panels,
                                      [[maybe_unused]] std::size_t width) noexcept {
   if constexpr (has_scales<Type>)
@@ -185,7 +185,8 @@ void attend_tile(const float* queries, const std::byte* keys, const std::byte* v
     widen_keys<Backend, Type>(keys, size, count, tile.keys);
     widen_values<Backend, Type>(values, stride, count, tile.values);
     for (std::size_t row = 0; row < rows; row += product_rows<Backend>)
-      attend_rows<Backend, Type>(shape, row, first, scales_of<Type>(keys, size), scales_of<Type>(values, stride), tile);
+      attend_rows<Backend, Type>(shape, row, first, scales_of<Backend, Type>(keys, size),
+                                 scales_of<Backend, Type>(values, stride), tile);
     keys += attention_block / panel_positions * kv_panel_size<Type>(size);
     values += attention_block / panel_positions * kv_panel_size<Type>(stride);
   }
