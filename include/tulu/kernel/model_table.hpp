@@ -28,6 +28,7 @@ struct model_table {
   template <class Function>
   using by_weight = std::array<Function, 12>;  ///< the same, then the block types
 
+  using to_element_function = void (*)(const float* in, std::byte* out, std::size_t n) noexcept;
   using to_float_function = void (*)(const std::byte* in, float* out, std::size_t n) noexcept;
 
   const char* backend;
@@ -45,6 +46,7 @@ struct model_table {
   swiglu_function swiglu;
   by_cache<store_function> store_key_value;
   by_cache<attend_function> attend;
+  by_type<to_element_function> from_float;
   by_weight<to_float_function> to_float;
 
   /// The place of a type in both kinds of array.
@@ -58,6 +60,11 @@ struct model_table {
 };
 
 namespace detail {
+
+template <class Backend, class Element>
+void convert_from_float(const float* in, std::byte* out, std::size_t n) noexcept {
+  convert<Backend>(in, reinterpret_cast<Element*>(out), n);
+}
 
 template <class Backend, class Weight>
 void convert_to_float(const std::byte* in, float* out, std::size_t n) noexcept {
@@ -109,6 +116,7 @@ inline constexpr model_table model_entries{
     {&store_key_value<Backend, f16>, &store_key_value<Backend, bf16>, &store_key_value<Backend, float>,
      &store_key_value<Backend, q8_0>},
     {&attend<Backend, f16>, &attend<Backend, bf16>, &attend<Backend, float>, &attend<Backend, q8_0>},
+    {&convert_from_float<Backend, f16>, &convert_from_float<Backend, bf16>, &convert_from_float<Backend, float>},
     all_weights<Backend>::to_float};
 
 }  // namespace detail
