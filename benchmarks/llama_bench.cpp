@@ -69,9 +69,9 @@ struct figures {
   return shape;
 }
 
-/// Bytes of weights that one token reads: every matrix but the table of embeddings, of which it reads a row.
+/// Bytes of weights that one token reads: every matrix but the table of embeddings.
 [[nodiscard]] std::size_t bytes_per_token(const tulu::llama_weights& weights) {
-  std::size_t bytes = weights.lm_head.bytes() + weights.embed_tokens.row_bytes();
+  std::size_t bytes = weights.lm_head.bytes();
   for (const tulu::llama_layer& layer : weights.layers)
     for (const auto* matrix : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj, &layer.gate_proj,
                                &layer.up_proj, &layer.down_proj})
@@ -153,8 +153,7 @@ class read_loop {
                                                                      const tulu::load_options& options) {
   if (given.shape.empty()) return cli::load_llama_weights(given.model.model, options);
   const tulu::llama_config shape = given.shape == "135m" ? shape_135m() : shape_1_3b();
-  return cli::random_llama(shape, options.weights.value_or(tulu::dtype::bf16), *options.kernels,
-                           *options.model.workers);
+  return cli::random_llama(shape, options.weights.value_or(tulu::dtype::bf16), options.layout, *options.model.workers);
 }
 
 void bench(const arguments& given) {

@@ -129,9 +129,10 @@ void add_settings(CLI::App& app, tulu::generation_options& answers) {
     const auto fits = [&each](const std::string& text) -> std::string {
       try {
         tulu::generation_options scratch;
+        scratch.sampling.temperature = 0;  // with which every other setting goes
         each.assign(each, scratch, text);
         if (each.name == "stop" && text.empty()) return "expected at least one character";
-        cli::check(scratch);
+        tulu::check(scratch);
         return {};
       } catch (const tulu::error& problem) {
         return problem.what();
@@ -183,6 +184,11 @@ int main(int argc, char** argv) {
   app.final_callback([&] {
     given.context.cache_type = *cli::parse_type(given.cache);
     if (given.model.model.empty() && !given.list_backends) throw CLI::RequiredError("--model");
+    try {
+      tulu::check(given.answers);
+    } catch (const tulu::error& problem) {
+      throw CLI::ValidationError(problem.what());
+    }
   });
   if (const auto code = cli::parse(app, argc, argv)) return *code;
   int code = cli::done;

@@ -43,7 +43,9 @@ void compute(const arguments& given) {
   cli::progress_bar bar{!given.common.quiet};
   const std::array extents{ids.size(), config.vocab_size};
   tulu::io::write_npy(given.out, extents, [&](auto&& write) {
-    const auto model = cli::load_model(given.model.model, cli::to_load_options(given.model, given.common, stop, bar));
+    tulu::load_options options = cli::to_load_options(given.model, given.common, stop, bar);
+    options.model.max_batch = tulu::kernel::few_tokens;  // the kernels that round activations least
+    const auto model = cli::load_model(given.model.model, options);
     bar.clear();
     cli::print_warnings(model->weights().warnings);
     tulu::kv_cache cache = model->make_cache(ids.size(), tulu::dtype::f32);

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The tests of computing code, cross-compiled for aarch64 and run on an emulated one: portable and neon64.
+# The tests of computing code, cross-compiled for aarch64 and run on an emulated one with all instruction
+# sets, then on one with those of every aarch64, which has no neon64_dotprod.
 set -euo pipefail
 root=${TULU_SOURCE_DIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}
 compiler=aarch64-linux-gnu-g++
@@ -34,4 +35,7 @@ cmake -S "$root" -B "$work/build" "${generator[@]}" "${packages[@]}" \
   >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 cmake --build "$work/build" --target tulu_tests --parallel "$(nproc)" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 
-qemu-aarch64 -L "$libraries" "$work/build/tests/tulu_tests" --no-intro
+for cpu in max cortex-a53; do
+  echo "== $cpu"
+  qemu-aarch64 -cpu "$cpu" -L "$libraries" "$work/build/tests/tulu_tests" --no-intro
+done

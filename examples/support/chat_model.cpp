@@ -66,7 +66,7 @@ std::string describe_memory(const tulu::checkpoint::catalogue& model, const tulu
   const tulu::workspace_size pass = tulu::llama_model::size_of_workspace(
       config.vocab_size, *options.kernels, options.model, options.model.workers->threads());
   const tulu::memory_estimate needed =
-      tulu::estimate_memory(model, config, options.weights, tokens, context.cache_type,
+      tulu::estimate_memory(model, config, options.weights, options.layout, tokens, context.cache_type,
                             tulu::workspace::bytes_for(config, pass));
   const auto bytes = [](std::size_t count) { return human_bytes(static_cast<double>(count)); };
   std::string text = "memory " + bytes(needed.in_memory()) + " (cache " + bytes(needed.kv_cache) + ")";

@@ -88,15 +88,14 @@ inline constexpr std::array settings{
     detail::sampling_number<&tulu::sampling_options::seed>("seed", "N", "Of the random numbers"),
     setting{"max-new-tokens", "N", "The longest answer in tokens", &detail::assign_max_new_tokens,
             &detail::show_max_new_tokens},
+    setting{"lookup", "N", "Tokens guessed ahead from the text so far, 0 to 7; with temperature 0 alone",
+            [](const setting& which, tulu::generation_options& options, std::string_view text) {
+              options.lookup = detail::parse_number<std::size_t>(which, text);
+            },
+            [](const tulu::generation_options& options) { return detail::shown(options.lookup); }},
     setting{"stop", "TEXT", "Ends an answer; \\n, \\r, \\t and \\\\ in it are a line end, a CR, a tab and a backslash",
             &detail::assign_stop, &detail::show_stop},
 };
-
-/// Throws when a setting is out of range.
-inline void check(const tulu::generation_options& options) {
-  tulu::check(options.sampling);
-  static_cast<void>(tulu::stop_matcher{options.stop});
-}
 
 /// Carries out `/set NAME VALUE`, the two separated by whitespace; `-` and `_` are the same in a name. Returns the
 /// setting. Throws for an unknown name, which is told with the nearest known one, and for a value that does not fit;
@@ -116,7 +115,7 @@ inline const setting& apply_setting(std::string_view text, tulu::generation_opti
   }
   tulu::generation_options changed = options;
   found->assign(*found, changed, text);
-  check(changed);
+  tulu::check(changed);
   options = std::move(changed);
   return *found;
 }

@@ -179,10 +179,14 @@ class conversation {
   }
 
   [[nodiscard]] static std::string statistics_of(const tulu::generation_stats& stats) {
-    char text[200];
-    std::snprintf(text, sizeof text, "%zu prompt tokens (%zu reused, %.1f tokens/s), %zu new tokens (%.1f tokens/s)",
-                  stats.prompt_tokens, stats.reused_tokens, stats.prefill_tokens_per_second(), stats.new_tokens,
-                  stats.decode_tokens_per_second());
+    char text[300];
+    const int size = std::snprintf(text, sizeof text,
+                                   "%zu prompt tokens (%zu reused, %.1f tokens/s), %zu new tokens (%.1f tokens/s)",
+                                   stats.prompt_tokens, stats.reused_tokens, stats.prefill_tokens_per_second(),
+                                   stats.new_tokens, stats.decode_tokens_per_second());
+    if (stats.drafted_tokens != 0)
+      std::snprintf(text + size, sizeof text - static_cast<std::size_t>(size), ", %zu of %zu guessed ahead",
+                    stats.accepted_tokens, stats.drafted_tokens);
     return text;
   }
 

@@ -67,6 +67,7 @@ inline void add_model_options(CLI::App& app, model_arguments& arguments) {
   options.weights = parse_type(arguments.weights);
   options.conversion = backend.elementwise;
   options.kernels = backend.model;
+  if (!backend.model->has_panels()) options.layout = tulu::kernel::weight_layout::rows;
   options.model.workers = std::make_shared<tulu::executor>(common.threads);
   options.on_progress = [&bar](std::size_t done, std::size_t total) { bar.update(done, total); };
   options.stop = std::move(stop);

@@ -19,53 +19,59 @@
 
 namespace cli {
 
+using layout_type = tulu::kernel::weight_layout;
+
 /// A model of this shape with weights of `type` (block types as llama-quantize mixes them) from a small uniform
-/// distribution: what it says is noise, how long it takes is not. Rows of block types, which are slow to make, repeat.
+/// distribution: what it says is noise, how long it takes is not. Rows, which are slow to make, repeat.
 [[nodiscard]] inline std::shared_ptr<const tulu::llama_weights> random_llama(const tulu::llama_config& shape,
-                                                                             tulu::dtype type,
-                                                                             const tulu::kernel::model_table& kernels,
+                                                                             tulu::dtype type, layout_type wanted,
                                                                              tulu::executor& workers) {
   constexpr std::size_t different_rows = 64, part = 256;
   auto made = std::make_shared<tulu::llama_weights>();
   made->config = shape;
-  const auto fill = [&](std::size_t rows, std::size_t columns, tulu::dtype element) {
-    const bool in_blocks = tulu::is_block_type(element);
-    tulu::aligned_buffer buffer{rows * tulu::bytes_of(element, columns)};
-    const tulu::kernel::weight_matrix matrix{element, rows, columns, buffer.data()};
-    const std::size_t different = in_blocks ? std::min(rows, different_rows) : rows;
-    workers.parallel_for(different, [&](std::size_t row, std::size_t) {
+  const auto rows_of = [&](std::size_t rows, std::size_t columns, tulu::dtype element) {
+    const std::size_t row_bytes = tulu::bytes_of(element, columns);
+    tulu::aligned_buffer buffer{rows * row_bytes};
+    workers.parallel_for(rows, [&](std::size_t row, std::size_t) {
       std::uint64_t state = (made->buffers.size() << 32) + row + 1;
       float values[part];
-      std::byte* const to = buffer.data() + row * matrix.row_bytes();
       for (std::size_t k = 0; k < columns; k += part) {
         const std::size_t count = std::min(part, columns - k);
         for (std::size_t i = 0; i < count; ++i) {
           state = state * 6364136223846793005U + 1442695040888963407U;
           values[i] = (static_cast<float>(state >> 40) / 8388608.0f - 1.0f) * 0.03f;
         }
-        std::byte* const place = to + tulu::bytes_of(element, k);
-        if (in_blocks) {
-          tulu::encode(element, values, place, count);
-        } else {
-          kernels.from_float[tulu::kernel::model_table::at(element)](values, place, count);
-        }
+        tulu::encode(element, values, buffer.data() + row * row_bytes + tulu::bytes_of(element, k), count);
       }
     });
-    workers.parallel_for(rows - different, [&](std::size_t row, std::size_t) {
-      std::memcpy(buffer.data() + (different + row) * matrix.row_bytes(), matrix.row(row % different),
-                  matrix.row_bytes());
+    return buffer;
+  };
+  const auto fill = [&](std::size_t rows, std::size_t columns, tulu::dtype element, layout_type layout) {
+    tulu::kernel::weight_matrix matrix{element, rows, columns, nullptr, layout};
+    const std::size_t unit = std::min(rows, different_rows), bytes = matrix.bytes_of_rows(unit);
+    const tulu::aligned_buffer different = rows_of(unit, columns, element);
+    tulu::aligned_buffer buffer{matrix.bytes()};
+    matrix.data = buffer.data();
+    workers.parallel_for((rows + unit - 1) / unit, [&](std::size_t index, std::size_t) {
+      const std::size_t count = std::min(unit, rows - index * unit);
+      std::byte* const to = buffer.data() + index * bytes;
+      if (layout == layout_type::panels)
+        tulu::kernel::pack_panels(element, different.data(), count, columns, to);
+      else
+        std::memcpy(to, different.data(), matrix.bytes_of_rows(count));
     });
     made->buffers.push_back(std::move(buffer));
     return matrix;
   };
   const auto vector = [&] {
-    const auto matrix = fill(1, shape.hidden_size, tulu::dtype::f32);
+    const auto matrix = fill(1, shape.hidden_size, tulu::dtype::f32, layout_type::rows);
     auto* const values = reinterpret_cast<float*>(made->buffers.back().data());
     for (std::size_t i = 0; i < shape.hidden_size; ++i) values[i] += 1;
     return reinterpret_cast<const float*>(matrix.data);
   };
   const auto matrix = [&](std::string_view name, std::size_t rows, std::size_t columns) {
-    return fill(rows, columns, tulu::choose_quantised_type(type, name, {rows, columns}, shape).type);
+    const tulu::dtype element = tulu::choose_quantised_type(type, name, {rows, columns}, shape).type;
+    return fill(rows, columns, element, tulu::layout_of(shape, name, element, wanted));
   };
   made->embed_tokens = matrix(tulu::checkpoint::embed_name, shape.vocab_size, shape.hidden_size);
   made->lm_head = shape.tie_word_embeddings ? made->embed_tokens

@@ -102,7 +102,8 @@ template <class Names>
   std::string text;
   for (const command_entry& entry : commands) {
     if (entry.help.empty()) continue;
-    std::string line = "/" + std::string{entry.word};
+    std::string line = "/";
+    line += entry.word;
     if (!entry.arguments.empty()) line.append(" ").append(entry.arguments);
     line.resize(std::max<std::size_t>(line.size() + 1, 20), ' ');
     text.append(line).append(entry.help) += '\n';

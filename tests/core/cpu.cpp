@@ -8,7 +8,7 @@
 namespace {
 
 constexpr std::uint32_t all = 0xffffffff;
-constexpr std::uint64_t ymm_saved = 0x07, zmm_saved = 0xe7;
+constexpr std::uint64_t ymm_saved = 0x07, zmm_saved = 0xe7, tiles_saved = 0x60000;
 
 }  // namespace
 
@@ -17,7 +17,7 @@ TEST_CASE("no CPUID words mean no features") {
 }
 
 TEST_CASE("vector registers that the system does not save may not be used") {
-  const tulu::cpu_features none_saved = tulu::decode_cpu({all, all, all, all, 0});
+  const tulu::cpu_features none_saved = tulu::decode_cpu({all, all, all, all, all, 0, true});
   CHECK(none_saved.sse4_2);
   CHECK(none_saved.sha);
   CHECK_FALSE(none_saved.avx);
@@ -27,22 +27,37 @@ TEST_CASE("vector registers that the system does not save may not be used") {
   CHECK_FALSE(none_saved.avx_vnni);
   CHECK_FALSE(none_saved.avx512f);
 
-  const tulu::cpu_features ymm = tulu::decode_cpu({all, all, all, all, ymm_saved});
+  const tulu::cpu_features ymm = tulu::decode_cpu({all, all, all, all, all, ymm_saved, true});
   CHECK(ymm.avx2);
   CHECK(ymm.avx_vnni);
   CHECK_FALSE(ymm.avx512f);
   CHECK_FALSE(ymm.avx512_vnni);
   CHECK_FALSE(ymm.avx512_bf16);
 
-  const tulu::cpu_features zmm = tulu::decode_cpu({all, all, all, all, zmm_saved});
+  const tulu::cpu_features zmm = tulu::decode_cpu({all, all, all, all, all, zmm_saved, true});
   CHECK(zmm.avx512f);
   CHECK(zmm.avx512bw);
   CHECK(zmm.avx512_bf16);
+  CHECK_FALSE(zmm.amx_tile);
+  CHECK_FALSE(zmm.amx_bf16);
 }
 
 TEST_CASE("half of the registers of AVX-512 saved is not enough") {
   for (const std::uint64_t xcr0 : {0x27u, 0x47u, 0x87u, 0x67u, 0xe5u})
-    CHECK_FALSE(tulu::decode_cpu({all, all, all, all, xcr0}).avx512f);
+    CHECK_FALSE(tulu::decode_cpu({all, all, all, all, all, xcr0, true}).avx512f);
+}
+
+TEST_CASE("tiles need both of their states saved and the system's permission") {
+  const std::uint32_t amx_bf16 = 1u << 22, amx_tile = 1u << 24, amx_int8 = 1u << 25;
+  CHECK(tulu::decode_cpu({.leaf7_edx = amx_tile, .xcr0 = tiles_saved, .tiles_permitted = true}) ==
+        tulu::cpu_features{.amx_tile = true});
+  CHECK(tulu::decode_cpu({.leaf7_edx = amx_tile | amx_bf16, .xcr0 = tiles_saved, .tiles_permitted = true}) ==
+        tulu::cpu_features{.amx_tile = true, .amx_bf16 = true});
+  CHECK(tulu::decode_cpu({.leaf7_edx = amx_tile | amx_int8, .xcr0 = tiles_saved, .tiles_permitted = true}) ==
+        tulu::cpu_features{.amx_tile = true, .amx_int8 = true});
+  for (const std::uint64_t xcr0 : {0x20000u, 0x40000u, 0u})
+    CHECK(tulu::decode_cpu({.leaf7_edx = all, .xcr0 = xcr0, .tiles_permitted = true}) == tulu::cpu_features{});
+  CHECK(tulu::decode_cpu({.leaf7_edx = all, .xcr0 = tiles_saved}) == tulu::cpu_features{});
 }
 
 TEST_CASE("each feature has its own bit") {
@@ -85,6 +100,6 @@ TEST_CASE("detection agrees with the compiler's runtime") {
 }
 #else
 TEST_CASE("other architectures have none of the x86 features") {
-  CHECK(tulu::detect_cpu() == tulu::cpu_features{});
+  CHECK(tulu::detect_cpu() == tulu::cpu_features{.arm_dotprod = tulu::detect_cpu().arm_dotprod});
 }
 #endif

@@ -22,12 +22,15 @@ TEST_CASE("each setting is changed by its name and shown as what it is") {
   CHECK(options.stop == std::vector<std::string>{"a b\n"});
   CHECK(cli::all_settings(options) ==
         "temperature = 0.25\ntop-p = 0.9\ntop-k = 40\nmin-p = 0.05\nrepetition-penalty = 1.1\n"
-        "seed = 18446744073709551615\nmax-new-tokens = 12\nstop = \"a b\\n\"\n");
+        "seed = 18446744073709551615\nmax-new-tokens = 12\nlookup = 0\nstop = \"a b\\n\"\n");
   cli::apply_setting("stop", options);
   cli::apply_setting("max-new-tokens unlimited", options);
   CHECK(options.stop.empty());
   CHECK(options.max_new_tokens == tulu::unlimited);
-  CHECK(cli::all_settings(options).ends_with("max-new-tokens = unlimited\nstop = none\n"));
+  CHECK(cli::all_settings(options).ends_with("max-new-tokens = unlimited\nlookup = 0\nstop = none\n"));
+  cli::apply_setting("temperature 0", options);
+  cli::apply_setting("lookup 7", options);
+  CHECK(cli::all_settings(options).ends_with("\nlookup = 7\nstop = none\n"));
 }
 
 TEST_CASE("a value that does not fit is refused and changes nothing") {
@@ -46,6 +49,7 @@ TEST_CASE("a value that does not fit is refused and changes nothing") {
   CHECK(refused("temperature -1").starts_with("temperature: expected"));
   CHECK(refused("temperature nan").starts_with("temperature: expected"));
   CHECK(refused("top-p 1.5").starts_with("top_p: expected"));
+  CHECK(refused("lookup 1") == "lookup: expected 0 unless temperature is 0, found 1");
   CHECK(refused("stop \xff").starts_with("stop string"));
   CHECK(refused("temprature 1") == "unknown setting temprature, did you mean temperature?");
 }

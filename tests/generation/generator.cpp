@@ -33,6 +33,12 @@ constexpr tulu::token_id ab = first_word, c = first_word + 1, d = first_word + 2
 
 const ids prompt{1, c, c};
 
+/// The least that generation needs of a model.
+struct stepping_model : private tulu::test::scripted_model {
+  using scripted_model::config, scripted_model::make_cache, scripted_model::prefill, scripted_model::scripted_model,
+      scripted_model::step, scripted_model::vocab_size;
+};
+
 struct fixture {
   explicit fixture(std::vector<ids> answers, std::size_t context = 64) : model{words().size(), context} {
     model.answers = std::move(answers);
@@ -270,6 +276,26 @@ TEST_CASE("a new seed starts the random numbers anew, and bad options change not
   CHECK_THROWS_AS(generator.set_options(options), tulu::error);
   CHECK(generator.options().sampling.seed == 0);
   options.sampling.top_p = 1;
+  options.lookup = 8;
+  CHECK_THROWS_AS(generator.set_options(options), tulu::error);
+  options.lookup = 0;
   generator.set_options(options);
   CHECK(generator.random() == tulu::rng{5});
+}
+
+TEST_CASE("lookup is for few drafts, greedy decoding and models that give the logits of every token") {
+  tulu::generation_options options;
+  options.lookup = 1;
+  CHECK(tulu::test::message_of([&] { check(options); }) == "lookup: expected 0 unless temperature is 0, found 1");
+  options.sampling.temperature = 0;
+  options.lookup = 8;
+  CHECK(tulu::test::message_of([&] { check(options); }) == "lookup: expected 0 to 7 tokens, found 8");
+  options.lookup = 7;
+  CHECK_NOTHROW(check(options));
+  stepping_model model{words().size()};
+  tulu::generator<stepping_model> generator{model, words()};
+  CHECK(generator.generate(prompt).reason == tulu::end_reason::stop_token);
+  CHECK(tulu::test::message_of([&] { generator.set_options(options); }) ==
+        "lookup: expected 0 for a model without prefill_all, found 7");
+  CHECK(generator.options().lookup == 0);
 }

@@ -113,6 +113,16 @@ TEST_CASE("text that is not UTF-8 is written as tokenizers read it") {
         "b");
 }
 
+TEST_CASE("lookup is kept, and checked with the temperature") {
+  tulu::session_state state;
+  state.options.sampling.temperature = 0;
+  state.options.lookup = 5;
+  const auto read = tulu::parse_session(tulu::io::parse_json(tulu::format_session(state), "f"), "f");
+  CHECK(read.options.lookup == 5);
+  CHECK(refusal(with_options(R"("lookup": 5)")) == "f: lookup: expected 0 unless temperature is 0, found 5");
+  CHECK(refusal(with_options(R"("temperature": 0, "lookup": 8)")).find("f: lookup: expected 0 to 7") == 0);
+}
+
 TEST_CASE("options that are not given have their defaults") {
   const auto read = tulu::parse_session(tulu::io::parse_json(file_with(no_messages), "f"), "f");
   CHECK(read.options.sampling.temperature == tulu::sampling_options{}.temperature);

@@ -80,7 +80,10 @@ struct scene {
   }
 
   scene(const scene& other)
-      : table{other.table}, kind{other.kind}, shape{other.shape}, queries{dtype::f32, shape.token_stride, 1},
+      : table{other.table},
+        kind{other.kind},
+        shape{other.shape},
+        queries{dtype::f32, shape.token_stride, 1},
         cache{other.cache} {}
 
   /// Σ softmax(scale × q · k) × v in double, and a bound for what float32 makes of it. A score is off by at most
@@ -183,8 +186,15 @@ TEST_CASE("many tokens at once give what each gives alone") {
     std::size_t heads, head_dim, positions, tokens;
   };
   for_all([](const model_table& table, dtype type) {
-    for (const example& each : {example{1, 16, 1, 2}, {1, 34, 1, 61}, {3, 64, 1, 45}, {8, 10, 15, 9}, {1, 80, 17, 130},
-                                {2, 130, 64, 35}, {70, 16, 60, 3}, {1, 24, 63, 2}, {4, 2, 129, 64}}) {
+    for (const example& each : {example{1, 16, 1, 2},
+                                {1, 34, 1, 61},
+                                {3, 64, 1, 45},
+                                {8, 10, 15, 9},
+                                {1, 80, 17, 130},
+                                {2, 130, 64, 35},
+                                {70, 16, 60, 3},
+                                {1, 24, 63, 2},
+                                {4, 2, 129, 64}}) {
       INFO("heads ", each.heads, " of ", each.head_dim, " positions ", each.positions, " tokens ", each.tokens);
       scene data{table, type, each.heads, each.head_dim, each.positions, 1, 17, each.tokens};
       const std::vector<float> found = data.run();

@@ -60,6 +60,9 @@ TEST_CASE("a backend is usable when all its instruction sets are") {
   CHECK(names(cpu) == strings{"sse4_2", "portable", "eigen"});
   cpu.f16c = true;
   CHECK(names(cpu) == strings{"avx2", "sse4_2", "portable", "eigen"});
+  cpu.avx_vnni = true;
+  CHECK(names(cpu) == strings{"avx2_vnni", "avx2", "sse4_2", "portable", "eigen"});
+  cpu.avx_vnni = false;
   cpu.avx512f = cpu.avx512cd = cpu.avx512bw = cpu.avx512dq = true;
   CHECK(names(cpu).front() == "avx2");
   cpu.avx512vl = true;
@@ -68,5 +71,13 @@ TEST_CASE("a backend is usable when all its instruction sets are") {
   CHECK(names(cpu).front() == "avx512");
   cpu.avx512_bf16 = true;
   CHECK(names(cpu) == strings{"avx512_vnni_bf16", "avx512", "avx2", "sse4_2", "portable", "eigen"});
+  cpu.amx_tile = cpu.amx_bf16 = true;
+  CHECK(names(cpu).front() == "avx512_vnni_bf16");
+  cpu.amx_int8 = true;
+  CHECK(names(cpu) == strings{"avx512_amx", "avx512_vnni_bf16", "avx512", "avx2", "sse4_2", "portable", "eigen"});
+}
+#elif defined(__aarch64__)
+TEST_CASE("the products of bytes need their feature") {
+  CHECK(names({.arm_dotprod = true}) == strings{"neon64_dotprod", "neon64", "portable", "eigen"});
 }
 #endif

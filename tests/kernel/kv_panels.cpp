@@ -47,9 +47,10 @@ TEST_CASE("keys and values are rounded to the nearest, in their places, and noth
           panels.store(*table, position, key.data(), value.data());
           bool near = true, zero = true, exact = true;
           for (std::size_t d = 0; d < size; ++d) {
-            near = near && std::abs(panels.key(position, d) - static_cast<double>(key[d])) <= tolerance(type, key, key[d]);
-            near = near &&
-                   std::abs(panels.value(position, d) - static_cast<double>(value[d])) <= tolerance(type, value, value[d]);
+            near =
+                near && std::abs(panels.key(position, d) - static_cast<double>(key[d])) <= tolerance(type, key, key[d]);
+            near = near && std::abs(panels.value(position, d) - static_cast<double>(value[d])) <=
+                               tolerance(type, value, value[d]);
             if (type == dtype::f16)
               exact = exact && panels.key(position, d) == static_cast<double>(to_float(tulu::to_f16(key[d])));
           }

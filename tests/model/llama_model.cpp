@@ -27,6 +27,7 @@ using tulu::llama_model;
 using tulu::llama_weights;
 using tulu::token_id;
 using tulu::kernel::model_table;
+using tulu::test::logit_bound;
 using tulu::test::message_of;
 using tulu::test::random_config;
 using tulu::test::random_tokens;
@@ -125,9 +126,10 @@ TEST_CASE("the logits of random models are those of double precision at every po
     for (const model_table* kernels : tulu::test::usable_models()) {
       INFO(std::string{kernels->backend});
       const rows found = fresh_logits(*make_model(weights, *kernels), tokens);
-      CHECK(distance(found, wanted) <= exact);
-      CHECK(distance(found, plain) <= exact);
-      worst = std::max(worst, distance(found, wanted));
+      const double bound = logit_bound(*kernels, weights->lm_head.type, tokens.size());
+      CHECK(distance(found, wanted) <= bound);
+      CHECK(distance(found, plain) <= bound);
+      if (bound == exact) worst = std::max(worst, distance(found, wanted));
     }
   });
   MESSAGE("worst of the largest logit: ", worst);
@@ -144,7 +146,8 @@ TEST_CASE("a prompt in one pass, in several, and token by token gives the same l
       const auto model = make_model(weights, *kernels);
       kv_cache cache = model->make_cache(41, dtype::f32);
       for (const token_id token : tokens) steps.push_back(copy(model->step(cache, token)));
-      CHECK(distance(whole, steps) <= exact);
+      const double bound = logit_bound(*kernels, weights->lm_head.type, 41);
+      CHECK(distance(whole, steps) <= bound);
       for (const std::size_t batch : {1U, 2U, 3U, 5U, 8U}) {
         INFO("passes of ", batch);
         const rows found = fresh_logits(*make_model(weights, *kernels, batch), tokens);
@@ -153,7 +156,7 @@ TEST_CASE("a prompt in one pass, in several, and token by token gives the same l
         CHECK(same);
       }
       for (const std::size_t batch : {9U, 16U, 40U})
-        CHECK(distance(fresh_logits(*make_model(weights, *kernels, batch), tokens), steps) <= exact);
+        CHECK(distance(fresh_logits(*make_model(weights, *kernels, batch), tokens), steps) <= bound);
     }
   });
 }
@@ -239,7 +242,9 @@ TEST_CASE("several sequences in one pass give what each gives alone") {
         REQUIRE(together.columns == model->vocab_size());
         for (std::size_t i = 0; i < 4; ++i) {
           INFO("sequence ", i);
-          CHECK(distance(rows{copy(together.row(i))}, rows{alone[i]}) <= (i == 1 && !few ? 1e-3 : exact));
+          const double bound = logit_bound(*kernels, type, few ? 1 : 60);
+          CHECK(distance(rows{copy(together.row(i))}, rows{alone[i]}) <=
+                (i == 1 && !few ? std::max(1e-3, bound) : bound));
           if (few) CHECK(same_bits(together.row(i), alone[i]));
           CHECK(caches[i].size() == before[i] + added[i]);
         }
@@ -405,4 +410,58 @@ TEST_CASE("blocks of weights give the logits of the same weights in float32, wit
       CHECK(same_bits(model->step(stepped, few[7]), at_once));
     }
   }
+}
+
+namespace {
+
+/// What a model whose weights lie in panels may be off by, of the largest logit: whole numbers of 15 bits stand for the
+/// inputs of blocks, bfloat16 for inputs and weights where the processor multiplies those.
+double panel_bound(const model_table& kernels, dtype type, bool many) {
+  if (many && kernels.panel_product[model_table::at(type)] == dtype::bf16) return 0.03;
+  return 2e-4;
+}
+
+}  // namespace
+
+TEST_CASE("weights in panels give the logits of the same weights in rows, with every type and backend") {
+  unsigned seed = 1000;
+  for (const dtype type :
+       {dtype::q4_0, dtype::q4_1, dtype::q5_0, dtype::q5_1, dtype::q8_0, dtype::q4_k, dtype::q5_k, dtype::q6_k})
+    for (const bool tied : {false, true}) {
+      llama_config config = small_config();
+      config.hidden_size = config.intermediate_size = 256;
+      config.head_dim = 32;
+      config.num_attention_heads = 8;
+      config.tie_word_embeddings = tied;
+      const auto lying = random_weights(config, type, ++seed);
+      const auto packed = tulu::test::in_panels(*lying);
+      const auto tokens = random_tokens(config, 41, seed);
+      const rows wanted = fresh_logits(*make_model(lying), tokens);
+      for (const model_table* table : tulu::test::usable_models()) {
+        if (!table->has_panels()) continue;
+        INFO(std::string{table->backend}, " ", std::string{tulu::name(type)}, " ", tied);
+        const rows found = fresh_logits(*make_model(packed, *table), tokens);
+        CHECK(distance(found, wanted) <= panel_bound(*table, type, true));
+        const rows again = fresh_logits(*make_model(packed, *table, 64, 3), tokens);
+        rows steps;
+        const auto model = make_model(packed, *table, 64, 2);
+        kv_cache cache = model->make_cache(41, dtype::f32);
+        for (const token_id token : tokens) steps.push_back(copy(model->step(cache, token)));
+        CHECK(distance(steps, wanted) <= panel_bound(*table, type, false));
+        bool same = true;
+        const rows few = fresh_logits(*make_model(packed, *table, 5, 1), tokens);
+        for (std::size_t t = 0; t < tokens.size(); ++t)
+          same = same && same_bits(found[t], again[t]) && same_bits(few[t], steps[t]);
+        CHECK(same);
+      }
+    }
+}
+
+TEST_CASE("weights in panels are refused by a backend without kernels for them") {
+  const auto packed = tulu::test::in_panels(*random_weights(small_config(), dtype::q8_0, 1));
+  for (const model_table* table : tulu::test::usable_models())
+    if (!table->has_panels())
+      CHECK(message_of([&] { static_cast<void>(make_model(packed, *table)); }) ==
+            "small model: expected weights in rows for the backend " + std::string{table->backend} +
+                ", found weights in panels");
 }

@@ -25,10 +25,14 @@ namespace {
 
 using weights_pointer = std::shared_ptr<const tulu::llama_weights>;
 
-weights_pointer load(const fs::path& path, std::optional<dtype> type = std::nullopt, std::size_t threads = 2) {
+using tulu::kernel::weight_layout;
+
+weights_pointer load(const fs::path& path, std::optional<dtype> type = std::nullopt, std::size_t threads = 2,
+                     weight_layout layout = weight_layout::rows) {
   tulu::executor workers{threads};
   tulu::load_options options;
   options.weights = type;
+  options.layout = layout;
   return load_llama_weights(path, options, workers);
 }
 
@@ -437,6 +441,7 @@ TEST_CASE("load_llama_weights: stored blocks stay in the file, or become what is
     const auto at = [&](std::optional<dtype> wanted) {
       tulu::load_options options;
       options.weights = wanted;
+      options.layout = weight_layout::rows;
       return load_llama_weights(model, config, options, workers);
     };
     const auto& up = find_tensor(values, "model.layers.1.mlp.up_proj.weight");
@@ -487,4 +492,38 @@ TEST_CASE("load_llama_weights: values beyond what a block type holds are told of
   REQUIRE(weights->warnings.size() == 1);
   CHECK(contains(weights->warnings[0], "model.layers.1.mlp.up_proj.weight: has values beyond what Q8_0 can hold"));
   CHECK(contains(weights->warnings[0], "the first at index 32"));
+}
+
+TEST_CASE("load_llama_weights: matrices in panels hold what they hold in rows, on any number of threads") {
+  const temp_dir dir;
+  llama_sizes sizes = block_sizes(256, 512);
+  sizes.vocabulary = 4100;  // more than one piece, and no whole panels
+  sizes.layers = 1;
+  for (const bool tied : {false, true}) {
+    sizes.tied = tied;
+    auto values = llama_values(sizes, 30, dtype::bf16);
+    const fs::path path = write_model(dir.path() / (tied ? "tied" : "model"), values, llama_config_text(sizes));
+    for (const dtype wanted : {dtype::q4_k, dtype::q8_0}) {
+      const auto lying = load(path, wanted);
+      for (const std::size_t threads : {1U, 3U}) {
+        const auto packed = load(path, wanted, threads, weight_layout::panels);
+        CHECK(packed->embed_tokens.in_panels() == tied);
+        CHECK(packed->files.empty());
+        const auto same = [&](const tulu::kernel::weight_matrix& found, const tulu::kernel::weight_matrix& rows) {
+          std::vector<float> row(rows.columns), other(rows.columns);
+          std::size_t wrong = found.in_panels() && found.type == rows.type ? 0 : 1;
+          for (std::size_t r = 0; r < rows.rows; ++r) {
+            tulu::kernel::unpack_row(found.type, found.data, found.columns, r, row.data());
+            tulu::decode(rows.type, rows.row(r), other.data(), rows.columns);
+            wrong += row != other;
+          }
+          return wrong == 0;
+        };
+        CHECK(same(packed->lm_head, lying->lm_head));
+        CHECK((packed->lm_head.data == packed->embed_tokens.data) == tied);
+        CHECK(same(packed->layers[0].k_proj, lying->layers[0].k_proj));
+        CHECK(same(packed->layers[0].down_proj, lying->layers[0].down_proj));
+      }
+    }
+  }
 }

@@ -7,6 +7,7 @@
 #include <tulu/model/memory_estimate.hpp>
 
 using tulu::dtype;
+using tulu::kernel::weight_layout;
 using tulu::test::llama_sizes;
 using tulu::test::temp_dir;
 
@@ -22,9 +23,10 @@ TEST_CASE("estimate_memory: the weights are what loading takes") {
     (tensor.extents.rank() == 1 ? vectors : matrices) += tensor.values.size();
   for (const std::optional<dtype> type :
        {std::optional<dtype>{}, std::optional{dtype::f32}, std::optional{dtype::f16}}) {
-    const auto estimate = tulu::estimate_memory(model, config, type, 10, dtype::f16, 1000);
+    const auto estimate = tulu::estimate_memory(model, config, type, weight_layout::rows, 10, dtype::f16, 1000);
     tulu::load_options options;
     options.weights = type;
+    options.layout = weight_layout::rows;
     std::size_t owned = 0;
     const auto weights = tulu::load_llama_weights(path, options, workers);
     for (const auto& buffer : weights->buffers) owned += buffer.size();
@@ -43,8 +45,12 @@ TEST_CASE("estimate_memory: contexts that no machine holds") {
   const auto model = tulu::checkpoint::open(path);
   const auto config = tulu::load_llama_config(path);
   constexpr std::size_t huge = std::numeric_limits<std::size_t>::max();
-  CHECK_THROWS_AS(static_cast<void>(tulu::estimate_memory(model, config, {}, huge / 16, dtype::f16, 0)), tulu::error);
-  CHECK_THROWS_AS(static_cast<void>(tulu::estimate_memory(model, config, {}, 10, dtype::f16, huge)), tulu::error);
+  CHECK_THROWS_AS(
+      static_cast<void>(tulu::estimate_memory(model, config, {}, weight_layout::rows, huge / 16, dtype::f16, 0)),
+      tulu::error);
+  CHECK_THROWS_AS(
+      static_cast<void>(tulu::estimate_memory(model, config, {}, weight_layout::rows, 10, dtype::f16, huge)),
+      tulu::error);
 }
 
 TEST_CASE("estimate_memory: block types, with rows that fit and rows that do not") {
@@ -58,16 +64,18 @@ TEST_CASE("estimate_memory: block types, with rows that fit and rows that do not
   const auto model = tulu::checkpoint::open(path);
   const auto config = tulu::load_llama_config(path);
   tulu::executor workers{1};
-  for (const dtype type : {dtype::q8_0, dtype::q4_0, dtype::q4_k, dtype::q6_k}) {
-    const auto estimate = tulu::estimate_memory(model, config, type, 10, dtype::f16, 0);
-    tulu::load_options options;
-    options.weights = type;
-    const auto weights = tulu::load_llama_weights(model, config, options, workers);
-    std::size_t owned = 0, mapped = 0;
-    for (const auto& buffer : weights->buffers) owned += buffer.size();
-    for (const auto& layer : weights->layers) mapped += layer.o_proj.bytes();  // rows of 40 stay float16
-    CHECK(weights->layers[0].o_proj.type == dtype::f16);
-    CHECK(estimate.weights_in_memory == owned);
-    CHECK(estimate.weights_mapped == mapped);
-  }
+  for (const dtype type : {dtype::q8_0, dtype::q4_0, dtype::q4_k, dtype::q6_k})
+    for (const weight_layout layout : {weight_layout::rows, weight_layout::panels}) {
+      const auto estimate = tulu::estimate_memory(model, config, type, layout, 10, dtype::f16, 0);
+      tulu::load_options options;
+      options.weights = type;
+      options.layout = layout;
+      const auto weights = tulu::load_llama_weights(model, config, options, workers);
+      std::size_t owned = 0, mapped = 0;
+      for (const auto& buffer : weights->buffers) owned += buffer.size();
+      for (const auto& layer : weights->layers) mapped += layer.o_proj.bytes();  // rows of 40 stay float16
+      CHECK(weights->layers[0].o_proj.type == dtype::f16);
+      CHECK(estimate.weights_in_memory == owned);
+      CHECK(estimate.weights_mapped == mapped);
+    }
 }

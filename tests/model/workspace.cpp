@@ -32,15 +32,26 @@ TEST_CASE("the parts of a workspace are large enough, on cache lines of their ow
     const tulu::workspace space{config, size};
     const std::size_t rows = std::max(size.tokens, size.logit_rows);
     const std::size_t tiled = (rows + size.tile - 1) / size.tile * size.tile;
-    const std::size_t scratch = std::max(tulu::kernel::multiply_scratch(rows, size.tile),
-                                         tulu::kernel::attention_scratch(3, config.head_dim));
+    const std::size_t scratch = std::max({tulu::kernel::multiply_scratch(rows, size.tile), tulu::kernel::many_scratch,
+                                          tulu::kernel::attention_scratch(3, config.head_dim)});
+    const auto floats = [](const void* part) { return static_cast<const float*>(part); };
     std::vector<std::pair<const float*, std::size_t>> parts{
-        {space.hidden, rows * 45},       {space.normed, rows * 45},
-        {space.query, size.tokens * 60}, {space.key, size.tokens * 20},
-        {space.value, size.tokens * 20}, {space.attended, size.tokens * 60},
-        {space.gate, size.tokens * 53},  {space.up, size.tokens * 53},
-        {space.tiles, tiled * 60},       {space.cosines, size.tokens * 5},
-        {space.sines, size.tokens * 5},  {space.logits, size.logit_rows * size.vocabulary}};
+        {space.hidden, rows * 45},
+        {space.normed, rows * 45},
+        {space.query, size.tokens * 60},
+        {space.key, size.tokens * 20},
+        {space.value, size.tokens * 20},
+        {space.attended, size.tokens * 60},
+        {space.gate, size.tokens * 53},
+        {space.up, size.tokens * 53},
+        {floats(space.tiles(tulu::dtype::f32)), tiled * 64},
+        {floats(space.tiles(tulu::dtype::bf16)), tiled * 32},
+        {floats(space.packed(tulu::dtype::f32)), rows * 64},
+        {floats(space.packed(tulu::dtype::bf16)), rows * 32},
+        {floats(space.groups()), tulu::kernel::few_tokens * 2 * sizeof(tulu::kernel::token_group) / sizeof(float)},
+        {space.cosines, size.tokens * 5},
+        {space.sines, size.tokens * 5},
+        {space.logits, size.logit_rows * size.vocabulary}};
     for (std::size_t thread = 0; thread < size.threads; ++thread) parts.emplace_back(space.scratch(thread), scratch);
     std::sort(parts.begin(), parts.end());
     for (std::size_t i = 0; i < parts.size(); ++i) {

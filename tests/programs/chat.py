@@ -146,14 +146,25 @@ class Script(ProgramTest):
             self.assertEqual(shown.stdout, ANSWER + "\n")
             self.assertIn(f"{name.upper()} weights", shown.stderr)
 
+    def test_lookup_changes_nothing_but_the_time(self):
+        model = chain_model.write(self.dir / "model", chain_model.endless("round", start="|"))
+        arguments = ("--prompt", "x|", "--format", "raw", "--max-new-tokens", "28")
+        plain, lookup = (self.assert_done(chat(model, *arguments, *more)) for more in ((), ("--lookup", "7")))
+        self.assertEqual(plain.stdout, "roundroundroundroundroundrou\n")
+        self.assertEqual(lookup.stdout, plain.stdout)
+        self.assertNotIn("guessed ahead", plain.stderr)
+        self.assertRegex(lookup.stderr, r"new tokens \(.*\), [1-9]\d* of \d+ guessed ahead")
+
     def test_wrong_usage(self):
         for arguments in ((), ("--nonsense",), ("--model", TALKER, "--format", "gpt"), ("--model", TALKER, "--backend", "mmx"),
                           ("--model", TALKER, "--weights", "f8"), ("--model", TALKER, "--temperature", "warm"),
                           ("--model", TALKER, "--temperature", "-1"), ("--model", TALKER, "--top-p", "1.5"),
                           ("--model", TALKER, "--context", "many"), ("--model", TALKER, "--stop", ""),
-                          ("--model", TALKER, "--max-new-tokens", "-3"), ("--model", TALKER, "stray")):  # fmt: skip
+                          ("--model", TALKER, "--max-new-tokens", "-3"), ("--model", TALKER, "stray"),
+                          ("--model", TALKER, "--temperature", "0", "--lookup", "8")):  # fmt: skip
             self.assert_wrong_usage(run("chat", *arguments, stdin=subprocess.DEVNULL), "error: ")
         self.assert_wrong_usage(run("chat", "--model", TALKER, "--format", "gpt"), "gpt", "tulu", "vicuna", "raw")
+        self.assert_wrong_usage(run("chat", "--model", TALKER, "--lookup", "4", "--prompt", "Hi"), "lookup", "temperature")
 
     def test_refused(self):
         self.assert_refused(chat(self.dir / "nowhere", "--prompt", "Hi", "--quiet"), "nowhere")
@@ -436,7 +447,7 @@ class Commands(AtTerminal):
         terminal = self.start(TALKER, "--top-k", "7", "--stop", "zz")
         shown = self.ask(terminal, "/set\r", "stop = .*")
         for line in ("temperature = 0", "top-k = 7", "top-p = 1", "min-p = 0", "repetition-penalty = 1", "seed = 0",
-                     "max-new-tokens = unlimited", 'stop = "zz"'):  # fmt: skip
+                     "max-new-tokens = unlimited", "lookup = 0", 'stop = "zz"'):  # fmt: skip
             self.assertIn(line, shown)
         for name, value in (("temperature", "0.5"), ("top-p", "0.9"), ("top-k", "40"), ("min-p", "0.05"),
                             ("seed", "18446744073709551615"), ("repetition-penalty", "1.1"), ("max-new-tokens", "2")):  # fmt: skip
@@ -445,6 +456,7 @@ class Commands(AtTerminal):
         self.ask(terminal, "Hi\r", r"\no\n")
         self.ask(terminal, "/set temprature 1\r", "unknown setting temprature, did you mean temperature")
         self.ask(terminal, "/set top-p 2\r", "error: top_p")
+        self.ask(terminal, "/set lookup 3\r", "error: lookup: expected 0 unless temperature is 0")
         self.ask(terminal, "/set top-k many\r", "error: top-k: expected a whole number, found many")
         self.ask(terminal, "/set top-k\r", "error: top-k")
         self.assertIn("top-k = 40", self.ask(terminal, "/set\r", "stop = .*"))

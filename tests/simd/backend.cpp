@@ -30,10 +30,13 @@ namespace tulu::test {
 #if defined(__x86_64__)
 const operation_table& operations_sse4_2() noexcept;
 const operation_table& operations_avx2() noexcept;
+const operation_table& operations_avx2_vnni() noexcept;
 const operation_table& operations_avx512() noexcept;
 const operation_table& operations_avx512_vnni_bf16() noexcept;
+const operation_table& operations_avx512_amx() noexcept;
 #elif defined(__aarch64__)
 const operation_table& operations_neon64() noexcept;
+const operation_table& operations_neon64_dotprod() noexcept;
 #endif
 const operation_table& operations_eigen() noexcept;
 
@@ -52,10 +55,13 @@ std::vector<const operation_table*> tables() {
 #if defined(__x86_64__)
     &tulu::test::operations_sse4_2(),
     &tulu::test::operations_avx2(),
+    &tulu::test::operations_avx2_vnni(),
     &tulu::test::operations_avx512(),
     &tulu::test::operations_avx512_vnni_bf16(),
+    &tulu::test::operations_avx512_amx(),
 #elif defined(__aarch64__)
     &tulu::test::operations_neon64(),
+    &tulu::test::operations_neon64_dotprod(),
 #endif
     &tulu::test::operations_eigen(),
     &tulu::test::operations_for<tulu::simd::portable>()
@@ -273,22 +279,6 @@ TEST_CASE("dot_u7s8 is dot_u8s8 for bytes up to 127") {
       table->dot_u7s8_four(u.data(), four.data(), out.data(), n);
       CHECK(out == expected);
     }
-  }
-}
-
-TEST_CASE("the halves of pairs are their exact values") {
-  constexpr std::size_t n = 4 * largest_lanes;
-  std::vector<bf16> pairs;
-  for (const float value : random_floats(2 * n, 12)) pairs.push_back(tulu::to_bf16(value));
-  std::vector<float> even(n), odd(n);
-  for (const auto* table : tables()) {
-    INFO(std::string{table->name});
-    table->even(pairs.data(), even.data(), n);
-    table->odd(pairs.data(), odd.data(), n);
-    std::size_t wrong = 0;
-    for (std::size_t i = 0; i < n; ++i)
-      wrong += (even[i] != to_float(pairs[2 * i])) + (odd[i] != to_float(pairs[2 * i + 1]));
-    CHECK(wrong == 0);
   }
 }
 

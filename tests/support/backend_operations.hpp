@@ -14,6 +14,9 @@ struct operation_table {
   using unary = void (*)(const float* in, float* out, std::size_t n) noexcept;
   using binary = void (*)(const float* a, const float* b, float* out, std::size_t n) noexcept;
   using ternary = void (*)(const float* a, const float* b, const float* c, float* out, std::size_t n) noexcept;
+  using tile_product = void (*)(const bf16* x, std::size_t x_stride, const bf16* panels, std::size_t panel_stride,
+                                std::size_t panel_count, std::size_t depth, float* y, std::size_t y_stride,
+                                bool add) noexcept;
 
   const char* name;
   std::size_t lanes;
@@ -34,8 +37,7 @@ struct operation_table {
   void (*down)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
   void (*either)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
   void (*byte_of[4])(const std::uint8_t* u, float* out, std::size_t n) noexcept;
-  void (*even)(const bf16* pairs, float* out, std::size_t n) noexcept;
-  void (*odd)(const bf16* pairs, float* out, std::size_t n) noexcept;
+  tile_product tiles_of_16_tokens, tiles_of_32_tokens;  ///< null if the backend has none
 };
 
 namespace detail {
@@ -88,10 +90,6 @@ struct operations {
     for (std::size_t i = 0; i < n; i += B::lanes)
       B::store(out + i, B::to_f32(B::template byte_of<Index>(B::load_bytes(u + 4 * i))));
   }
-  template <auto Half>
-  static void half(const bf16* pairs, float* out, std::size_t n) noexcept {
-    for (std::size_t i = 0; i < n; i += B::lanes) B::store(out + i, Half(B::load_pairs(pairs + 2 * i)));
-  }
   static typename B::bytes same(typename B::bytes a) noexcept { return a; }
 
   static constexpr operation_table table{B::name,
@@ -115,8 +113,8 @@ struct operations {
                                          &with_four<&down>,
                                          &with_four<&either>,
                                          {&byte_of<0>, &byte_of<1>, &byte_of<2>, &byte_of<3>},
-                                         &half<&B::even>,
-                                         &half<&B::odd>};
+                                         tile_product<16>(),
+                                         tile_product<32>()};
 };
 
 }  // namespace detail

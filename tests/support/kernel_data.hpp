@@ -44,6 +44,13 @@ inline void fill_blocks(dtype type, std::byte* data, std::size_t count, std::mt1
 /// Half a unit in the last place of 1: what one float32 operation is off by, relatively.
 inline constexpr double unit = 0x1p-24;
 
+/// What logits may be off by, of the largest, when `tokens` are computed at once with weights of `type` in rows: what
+/// float32 activations allow, or activations that are rounded to bfloat16 for each product.
+[[nodiscard]] inline double logit_bound(const kernel::model_table& table, dtype type, std::size_t tokens) {
+  const bool rounded = tokens > kernel::few_tokens && table.row_product[kernel::model_table::at(type)] == dtype::bf16;
+  return rounded ? 0.03 : 2e-5;
+}
+
 /// The kernels of every backend that this processor can run.
 [[nodiscard]] inline std::vector<const kernel::model_table*> usable_models() {
   std::vector<const kernel::model_table*> tables;

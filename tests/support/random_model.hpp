@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <tulu/checkpoint/llama_config.hpp>
+#include <tulu/kernel/panels.hpp>
 #include <tulu/kernel/weight_matrix.hpp>
 #include <tulu/model/llama_weights.hpp>
 #include <tulu/tensor/block_codec.hpp>
@@ -143,6 +144,33 @@ class weight_maker {
 [[nodiscard]] inline std::shared_ptr<llama_weights> random_weights(const llama_config& config, dtype type,
                                                                    unsigned seed) {
   return weight_maker{config, type, seed}.make();
+}
+
+/// The same weights in panels.
+[[nodiscard]] inline std::shared_ptr<llama_weights> in_panels(const llama_weights& weights) {
+  const auto made = std::make_shared<llama_weights>();
+  made->config = weights.config;
+  const auto pack = [&](kernel::weight_matrix& matrix) {
+    if (!kernel::has_panels(matrix.type)) return;
+    kernel::weight_matrix packed = matrix;
+    packed.layout = kernel::weight_layout::panels;
+    made->buffers.emplace_back(packed.bytes());
+    std::byte* const data = made->buffers.back().data();
+    kernel::pack_panels(matrix.type, matrix.data, matrix.rows, matrix.columns, data);
+    packed.data = data;
+    matrix = packed;
+  };
+  made->embed_tokens = weights.embed_tokens;
+  made->lm_head = weights.lm_head;
+  made->norm = weights.norm;
+  made->layers = weights.layers;
+  pack(made->lm_head);
+  if (weights.config.tie_word_embeddings) made->embed_tokens = made->lm_head;
+  for (llama_layer& layer : made->layers)
+    for (auto* const matrix : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj, &layer.gate_proj,
+                               &layer.up_proj, &layer.down_proj})
+      pack(*matrix);
+  return made;
 }
 
 /// The same weights as float32.

@@ -27,11 +27,13 @@ class scripted_model {
 
   std::vector<std::vector<token_id>> answers{};
   token_id last = 2;
-  std::function<void(std::span<const token_id> sequence, std::span<float> logits)> logits_after{};  ///< of prefill_all
+  /// The logits of prefill_all after the last token of a sequence. None: those of the script.
+  std::function<void(std::span<const token_id> sequence, std::span<float> logits)> logits_after{};
   std::function<void()> before_pass{};   ///< called when a pass begins; may throw
   std::vector<std::size_t> prefilled{};  ///< tokens of each prefill
   std::vector<token_id> prompt{};        ///< all of the last prompt
   std::size_t steps = 0;
+  std::vector<std::size_t> tokens_of_all{};  ///< tokens of each prefill_all
 
   [[nodiscard]] llama_config& config() noexcept { return config_; }
   [[nodiscard]] const llama_config& config() const noexcept { return config_; }
@@ -44,12 +46,15 @@ class scripted_model {
     prompt.assign(cache.tokens().begin(), cache.tokens().end());
     return next(cache);
   }
-  /// The logits after each token are those of `logits_after`, given the sequence up to it.
   template <class OnLogits>
   void prefill_all(kv_cache& cache, std::span<const token_id> tokens, OnLogits&& on_logits, std::stop_token stop = {}) {
+    tokens_of_all.push_back(tokens.size());
     for (std::size_t i = 0; i < tokens.size(); ++i) {
       compute(cache, tokens.subspan(i, 1), stop);
-      logits_after(cache.tokens(), logits_);
+      if (logits_after)
+        logits_after(cache.tokens(), logits_);
+      else
+        next(cache);
       on_logits(i, std::span<const float>{logits_});
     }
   }

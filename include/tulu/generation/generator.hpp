@@ -15,7 +15,9 @@
 #include <tulu/generation/context_policy.hpp>
 #include <tulu/generation/generated_piece.hpp>
 #include <tulu/generation/language_model.hpp>
+#include <tulu/generation/lookup_steps.hpp>
 #include <tulu/generation/stats.hpp>
+#include <tulu/generation/stop.hpp>
 #include <tulu/generation/text_filter.hpp>
 #include <tulu/model/kv_cache.hpp>
 #include <tulu/sampling/sampler.hpp>
@@ -29,7 +31,21 @@ struct generation_options {
   std::vector<std::string> stop{};         ///< stop strings; see stop_matcher
   /// None: the EOS tokens of the model's config and of the tokenizer. Empty: no token ends an answer.
   std::optional<std::vector<token_id>> stop_tokens{};
+  /// How many tokens a pass computes ahead at most, guessed from what was there before (see lookup_steps); 0: none. The
+  /// answer is the same, sooner where it repeats things. Only for temperature 0.
+  std::size_t lookup = 0;
 };
+
+/// Throws an error that names the first option outside its range; see there for ids in sampling options.
+inline void check(const generation_options& options) {
+  check(options.sampling);
+  static_cast<void>(stop_matcher{options.stop});
+  constexpr std::size_t most = most_lookup_drafts;
+  if (options.lookup > most)
+    throw mismatch_error("lookup", "", "0 to " + std::to_string(most) + " tokens", std::to_string(options.lookup));
+  if (options.lookup != 0 && options.sampling.temperature != 0)
+    throw mismatch_error("lookup", "", "0 unless temperature is 0", std::to_string(options.lookup));
+}
 
 /// Why an answer ended.
 enum class end_reason { stop_token, stop_string, max_new_tokens, context_full, callback, cancelled };
@@ -104,7 +120,9 @@ class generator {
   /// For the next answers. A seed that is not the one before starts the random numbers anew. Throws when an option is
   /// out of range, and keeps the old ones.
   void set_options(generation_options options) {
-    static_cast<void>(stop_matcher{options.stop});
+    check(options);
+    if (options.lookup != 0 && !scoring_model<Model>)
+      throw mismatch_error("lookup", "", "0 for a model without prefill_all", std::to_string(options.lookup));
     const bool reseed = options.sampling.seed != sampler_.options().seed;
     sampler_.set_options(options.sampling);
     if (reseed) sampler_.generator() = rng{options.sampling.seed};
@@ -150,6 +168,9 @@ class generator {
   void answer(std::span<const float> logits, on_piece callback, const std::stop_token& stop, generation_result& result,
               detail::stopwatch& decode) {
     text_filter filter{tokenizer_, options_.stop};
+    decode.start();
+    lookup_steps step{*model_, cache_, options_.lookup, result.stats};
+    decode.stop();
     for (;;) {
       if (stop.stop_requested()) throw cancelled{};
       decode.start();
@@ -165,7 +186,7 @@ class generator {
       }
       if (stop.stop_requested()) throw cancelled{};
       decode.start();
-      logits = model_->step(cache_, chosen.id);
+      logits = step(chosen.id, options_.max_new_tokens - result.stats.new_tokens);
       decode.stop();
       ++result.stats.decode_steps;
     }

@@ -19,14 +19,6 @@
 
 namespace tulu {
 
-/// A language model that gives its logits after every token: `llama_model`.
-template <class Model>
-concept scoring_model = language_model<Model> &&
-    requires(Model& model, kv_cache& cache, std::span<const token_id> tokens,
-             function_ref<void(std::size_t, std::span<const float>)> on_logits, std::stop_token stop) {
-  model.prefill_all(cache, tokens, on_logits, stop);
-};
-
 /// How well a model predicts a text.
 struct perplexity_result {
   double nll = 0;          ///< the sum of the negative logarithms of the tokens' probabilities

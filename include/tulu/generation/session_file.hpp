@@ -20,7 +20,6 @@
 #include <tulu/core/error.hpp>
 #include <tulu/core/utf8.hpp>
 #include <tulu/generation/session_state.hpp>
-#include <tulu/generation/stop.hpp>
 #include <tulu/io/atomic_file.hpp>
 #include <tulu/io/json.hpp>
 #include <tulu/sampling/options.hpp>
@@ -73,6 +72,7 @@ void for_each_member(Options& options, Member&& member) {
   object["max_new_tokens"] = options.max_new_tokens == unlimited ? io::json{} : io::json(options.max_new_tokens);
   object["stop"] = options.stop;
   object["stop_tokens"] = options.stop_tokens ? io::json(*options.stop_tokens) : io::json{};
+  object["lookup"] = options.lookup;
   return object;
 }
 
@@ -102,6 +102,7 @@ void for_each_member(Options& options, Member&& member) {
   options.max_new_tokens = io::optional_value<std::size_t>(object, "max_new_tokens", file).value_or(unlimited);
   options.stop = io::optional_value<std::vector<std::string>>(object, "stop", file).value_or(options.stop);
   options.stop_tokens = io::optional_value<std::vector<token_id>>(object, "stop_tokens", file);
+  options.lookup = io::optional_value<std::size_t>(object, "lookup", file).value_or(options.lookup);
   return options;
 }
 
@@ -166,8 +167,7 @@ void name_file_in_errors(std::string_view file, Action&& action) {
   state.options = detail::session_options_from(object.value("options", io::json::object()), file);
   state.random = detail::random_state_from(object, file);
   detail::name_file_in_errors(file, [&] {
-    check(state.options.sampling);
-    static_cast<void>(stop_matcher{state.options.stop});
+    check(state.options);
     static_cast<void>(rng::from_state(state.random));
   });
   return state;

@@ -33,9 +33,14 @@ namespace detail {
 
 /// Rows × registers of products that are summed at a time.
 template <class Backend>
-inline constexpr std::size_t product_rows = Backend::lanes == 1 ? 4 : Backend::registers == 32 && Backend::lanes == 16 ? 12 : 6;
+inline constexpr std::size_t product_rows = Backend::lanes == 1                                ? 4
+                                            : Backend::registers == 32 && Backend::lanes == 16 ? 12
+                                                                                               : 6;
 template <class Backend>
-inline constexpr std::size_t product_registers = Backend::lanes == 1 || (Backend::registers == 32 && Backend::lanes == 4) ? 4 : 2;
+inline constexpr std::size_t product_registers = Backend::lanes == 1 ||
+                                                         (Backend::registers == 32 && Backend::lanes == 4)
+                                                     ? 4
+                                                     : 2;
 
 inline constexpr std::size_t most_product_rows = 12;
 
@@ -44,7 +49,8 @@ inline constexpr std::size_t most_product_rows = 12;
 }
 
 template <class Type>
-[[nodiscard]] block_scales scales_of([[maybe_unused]] const std::byte* panels, [[maybe_unused]] std::size_t width) noexcept {
+[[nodiscard]] block_scales scales_of([[maybe_unused]] const std::byte* panels,
+                                     [[maybe_unused]] std::size_t width) noexcept {
   if constexpr (has_scales<Type>)
     return {reinterpret_cast<const std::byte*>(kv_scales(panels, width)), kv_panel_size<Type>(width)};
   return {};
@@ -86,7 +92,7 @@ void multiply_columns(const float* a, const float* b, std::size_t b_stride, std:
   if constexpr (width > 16) {
     if (c < columns)
       multiply_rows<Backend, 16 / Backend::lanes, RowStep, DepthStep>(a, b + c, b_stride, depth, factors, out + c,
-                                                                       out_stride);
+                                                                      out_stride);
   }
 }
 

@@ -1,20 +1,23 @@
 #pragma once
 
+#include <concepts>
 #include <cstddef>
+#include <type_traits>
 
 #include <tulu/kernel/decode.hpp>
 #include <tulu/kernel/elementwise.hpp>
+#include <tulu/kernel/product_scalar.hpp>
 #include <tulu/scalar/block_scalar.hpp>
 #include <tulu/simd/backend.hpp>
 
-// Products of weights with many tokens, where computing takes the time (Goto and van de Geijn 2008): tokens are packed
-// into tiles once, weights are made float32 block by block, and a block of products stays in registers while it is
-// summed.
+// Products of weights in rows with many tokens, where computing takes the time (Goto and van de Geijn 2008): tokens are
+// packed into tiles once, weights are copied block by block as what products are computed in, and a block of products
+// stays in registers while it is summed.
 namespace tulu::kernel {
 
 /// Rows of weights that one call of multiply_many takes at most.
 inline constexpr std::size_t block_rows = 48;
-/// Columns of weights that are made float32 at a time: 48 rows of them lie in the level-2 cache.
+/// Columns of weights that are copied at a time: 48 rows of them lie in the level-2 cache.
 inline constexpr std::size_t block_columns = 256;
 
 /// Tokens of one tile.
@@ -26,25 +29,39 @@ inline constexpr std::size_t tile_tokens = Backend::tile_registers* Backend::lan
   return block_rows * (block_columns + (tokens + tile - 1) / tile * tile);
 }
 
-/// Packs up to tile_tokens tokens, rows of x `x_stride` floats apart, as tile[column][token]; absent tokens are zero.
+/// Packs up to tile_tokens tokens, rows of x `x_stride` floats apart, as tile[column / step][token][step] with the step
+/// of products of the type; absent tokens and columns up to packed_columns are zero.
 using pack_tokens_function = void (*)(const float* x, std::size_t x_stride, std::size_t tokens, std::size_t columns,
-                                      float* tile) noexcept;
+                                      std::byte* tile) noexcept;
 
 /// y[t][r] = Σ_k weights[r][k] × x[t][k], or that added to y[t][r], for up to block_rows rows. `tiles` are those of
-/// pack_tokens, one after the other; `scratch` has multiply_scratch floats. Each sum runs over k in order.
+/// pack_tokens for the product_scalar of the weights, one after the other; `scratch` has multiply_scratch floats. Each
+/// sum runs over k in order.
 using multiply_many_function = void (*)(const std::byte* weights, std::size_t rows, std::size_t columns,
-                                        const float* tiles, std::size_t tokens, float* y, std::size_t y_stride,
+                                        const std::byte* tiles, std::size_t tokens, float* y, std::size_t y_stride,
                                         bool add, float* scratch) noexcept;
 
+namespace detail {
+
+/// The product_scalar of weights in rows: blocks become floats here.
+template <class Backend, class Weight>
+using row_scalar = std::conditional_t<block_scalar<Weight>, float, product_scalar<Backend, Weight>>;
+
+}  // namespace detail
+
 /// See pack_tokens_function.
-template <simd::backend Backend>
-void pack_tokens(const float* x, std::size_t x_stride, std::size_t tokens, std::size_t columns, float* tile) noexcept {
-  constexpr std::size_t width = tile_tokens<Backend>;
-  constexpr std::size_t depth = 16;
-  for (std::size_t first = 0; first < columns; first += depth) {
-    const std::size_t last = first + depth < columns ? first + depth : columns;
-    for (std::size_t t = 0; t < width; ++t)
-      for (std::size_t k = first; k < last; ++k) tile[k * width + t] = t < tokens ? x[t * x_stride + k] : 0.0f;
+template <simd::backend Backend, class Scalar>
+void pack_tokens(const float* x, std::size_t x_stride, std::size_t tokens, std::size_t columns,
+                 std::byte* tile) noexcept {
+  constexpr std::size_t width = tile_tokens<Backend>, depth = 16, step = detail::product_step<Scalar>;
+  auto* const out = reinterpret_cast<Scalar*>(tile);
+  for (std::size_t first = 0; first < packed_columns(columns); first += depth) {
+    const std::size_t present = first >= columns ? 0 : columns - first < depth ? columns - first : depth;
+    for (std::size_t t = 0; t < width; ++t) {
+      Scalar some[depth] = {};
+      if (t < tokens) convert<Backend>(x + t * x_stride + first, some, present);
+      for (std::size_t k = 0; k < depth; ++k) out[((first + k) / step * width + t) * step + k % step] = some[k];
+    }
   }
 }
 
@@ -56,9 +73,9 @@ inline constexpr bool has_multiply = requires(const float* in, float* out) {
   Backend::multiply(in, std::size_t{}, std::size_t{}, in, std::size_t{}, std::size_t{}, std::size_t{}, out, true);
 };
 
-/// `count` weights from the one with index `first` on, as floats.
-template <class Backend, class Weight>
-void widen(const Weight* stored, std::size_t first, float* out, std::size_t count) noexcept {
+/// `count` weights from the one with index `first` on, as Scalar.
+template <class Backend, class Weight, class Scalar>
+void widen(const Weight* stored, std::size_t first, Scalar* out, std::size_t count) noexcept {
   if constexpr (block_scalar<Weight>) {
     decode<Backend>(stored + first / Weight::block, out, count);
   } else {
@@ -68,54 +85,90 @@ void widen(const Weight* stored, std::size_t first, float* out, std::size_t coun
 
 /// out[r][t] = Σ_k w[r][k] × tile[k][t], added to what is there unless `first`. Rows of w are block_columns apart, the
 /// outer loops of a fixed length so that all sums stay in registers.
-template <class Backend>
-void multiply_tile(const float* w, const float* tile, std::size_t columns, float* out, bool first) noexcept {
+template <class Backend, class Scalar>
+void multiply_tile(const Scalar* w, const Scalar* tile, std::size_t columns, float* out, bool first) noexcept {
   using f32 = typename Backend::f32;
   constexpr std::size_t rows = Backend::tile_rows, registers = Backend::tile_registers, lanes = Backend::lanes;
-  constexpr std::size_t width = tile_tokens<Backend>;
+  constexpr std::size_t width = tile_tokens<Backend>, step = product_step<Scalar>;
   f32 sums[rows][registers];
   for (std::size_t r = 0; r < rows; ++r)
     for (std::size_t v = 0; v < registers; ++v)
       sums[r][v] = first ? Backend::set(0) : Backend::load(out + r * width + v * lanes);
-  for (std::size_t k = 0; k < columns; ++k) {
-    f32 tokens[registers];
-    for (std::size_t v = 0; v < registers; ++v) tokens[v] = Backend::load(tile + k * width + v * lanes);
-    for (std::size_t r = 0; r < rows; ++r) {
-      const f32 weight = Backend::set(w[r * block_columns + k]);
-      for (std::size_t v = 0; v < registers; ++v) sums[r][v] = Backend::fma(weight, tokens[v], sums[r][v]);
+  const auto add_products = [&](const auto& load, const auto& broadcast, const auto& product) {
+    for (std::size_t k = 0; k < columns; k += step) {
+      decltype(load(tile)) tokens[registers];
+      for (std::size_t v = 0; v < registers; ++v) tokens[v] = load(tile + k * width + v * lanes * step);
+      for (std::size_t r = 0; r < rows; ++r) {
+        const auto weight = broadcast(w + r * block_columns + k);
+        for (std::size_t v = 0; v < registers; ++v) sums[r][v] = product(weight, tokens[v], sums[r][v]);
+      }
     }
-  }
+  };
+  if constexpr (step == 2)
+    add_products([](const bf16* from) { return Backend::load_pairs(from); },
+                 [](const bf16* from) { return Backend::set_pair(from); },
+                 [](auto a, auto b, f32 sum) { return Backend::dot_bf16(sum, a, b); });
+  else
+    add_products([](const float* from) { return Backend::load(from); },
+                 [](const float* from) { return Backend::set(*from); },
+                 [](f32 a, f32 b, f32 sum) { return Backend::fma(a, b, sum); });
   for (std::size_t r = 0; r < rows; ++r)
     for (std::size_t v = 0; v < registers; ++v) Backend::store(out + r * width + v * lanes, sums[r][v]);
+}
+
+/// multiply_tile for all rows of a block, whose columns are padded with zeros to whole steps.
+template <class Backend, class Scalar>
+void multiply_block(const Scalar* block, std::size_t rows, const Scalar* tile, std::size_t columns, float* product,
+                    bool first) noexcept {
+  constexpr std::size_t width = tile_tokens<Backend>;
+  if constexpr (has_tiles<Backend> && std::same_as<Scalar, bf16>) {
+    const auto multiply = [&](auto count, std::size_t r) {
+      Backend::tiles::template multiply<count, width>(block + r * block_columns, block_columns, tile, 32, width / 16,
+                                                      columns, product + r * width, width, !first);
+    };
+    std::size_t r = 0;
+    for (; r + 16 < rows; r += 32) multiply(std::integral_constant<std::size_t, 32>{}, r);
+    if (r < rows) multiply(std::integral_constant<std::size_t, 16>{}, r);
+  } else {
+    for (std::size_t r = 0; r < rows; r += Backend::tile_rows)
+      multiply_tile<Backend>(block + r * block_columns, tile, columns, product + r * width, first);
+  }
 }
 
 }  // namespace detail
 
 /// See multiply_many_function; `weights` are elements, or blocks, of type Weight.
 template <simd::backend Backend, class Weight>
-void multiply_many(const std::byte* weights, std::size_t rows, std::size_t columns, const float* tiles,
+void multiply_many(const std::byte* weights, std::size_t rows, std::size_t columns, const std::byte* tiles,
                    std::size_t tokens, float* y, std::size_t y_stride, bool add, float* scratch) noexcept {
+  using scalar = detail::row_scalar<Backend, Weight>;
   constexpr std::size_t width = tile_tokens<Backend>;
   static_assert(block_rows % Backend::tile_rows == 0);
+  constexpr bool in_tiles = detail::has_tiles<Backend> && std::same_as<scalar, bf16>;
+  if constexpr (in_tiles) Backend::tiles::configure();
   const auto* const stored = reinterpret_cast<const Weight*>(weights);
-  float* const block = scratch;
+  auto* const block = reinterpret_cast<scalar*>(scratch);
   float* const products = scratch + block_rows * block_columns;
   for (std::size_t first = 0; first < columns; first += block_columns) {
     const std::size_t count = columns - first < block_columns ? columns - first : block_columns;
-    for (std::size_t r = 0; r < rows; ++r)
-      detail::widen<Backend>(stored, r * columns + first, block + r * block_columns, count);
+    const std::size_t padded = packed_columns(count);
+    for (std::size_t r = 0; r < rows; ++r) {
+      scalar* const row = block + r * block_columns;
+      detail::widen<Backend>(stored, r * columns + first, row, count);
+      for (std::size_t k = count; k < padded; ++k) row[k] = scalar{};
+    }
     for (std::size_t t = 0; t < tokens; t += width) {
-      const float* const tile = tiles + t * columns + first * width;
+      const auto* const tile = reinterpret_cast<const scalar*>(tiles) + t * packed_columns(columns) + first * width;
       float* const product = products + t * block_rows;
       if constexpr (detail::has_multiply<Backend>) {
         const std::size_t present = tokens - t < width ? tokens - t : width;
         Backend::multiply(block, block_columns, rows, tile, width, count, present, product, first != 0);
       } else {
-        for (std::size_t r = 0; r < rows; r += Backend::tile_rows)
-          detail::multiply_tile<Backend>(block + r * block_columns, tile, count, product + r * width, first == 0);
+        detail::multiply_block<Backend>(block, rows, tile, padded, product, first == 0);
       }
     }
   }
+  if constexpr (in_tiles) Backend::tiles::release();
   for (std::size_t t = 0; t < tokens; ++t) {
     const float* const column = products + t / width * width * block_rows + t % width;
     float* const out = y + t * y_stride;

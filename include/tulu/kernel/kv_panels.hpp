@@ -15,8 +15,8 @@
 #include <tulu/tensor/dtype.hpp>
 
 // How the keys and values of one head lie in a cache: in panels of 16 positions, keys as [head_dim][16], so that a
-// register holds one dimension of several keys, values as [16][kv_stride]. In the type q8_0 an element is a byte, and 16
-// float32 scales, one a position, end the panel: Q8_0 in name and precision, with one scale for a whole row.
+// register holds one dimension of several keys, values as [16][kv_stride]. In the type q8_0 an element is a byte, and
+// 16 float32 scales, one a position, end the panel: Q8_0 in name and precision, with one scale for a whole row.
 namespace tulu::kernel {
 
 /// Positions of a panel.

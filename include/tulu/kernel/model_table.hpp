@@ -28,17 +28,17 @@ struct model_table {
   template <class Function>
   using by_weight = std::array<Function, 12>;  ///< the same, then the block types
 
-  using to_element_function = void (*)(const float* in, std::byte* out, std::size_t n) noexcept;
   using to_float_function = void (*)(const std::byte* in, float* out, std::size_t n) noexcept;
 
   const char* backend;
   std::size_t tile_tokens;  ///< of pack_tokens and multiply_many
   by_weight<multiply_few_function> multiply_few;
   by_weight<multiply_many_function> multiply_many;
-  pack_tokens_function pack_tokens;
-  by_weight<panels_times_few_function> panels_times_few;    ///< null: weights of the type lie in rows
+  by_type<pack_tokens_function> pack_tokens;                ///< null for f16
+  by_weight<panels_times_few_function> panels_times_few;    ///< null: weights of the type lie in rows only
   by_weight<panels_times_many_function> panels_times_many;  ///< null where panels_times_few is
-  by_weight<dtype> product_type;                            ///< what panels_times_many wants tokens packed as
+  by_weight<dtype> row_product;                             ///< what multiply_many wants tokens packed as
+  by_weight<dtype> panel_product;                           ///< what panels_times_many wants tokens packed as
   group_tokens_function group_tokens;
   by_type<pack_many_function> pack_many;  ///< null for f16
   rms_norm_function rms_norm;
@@ -46,8 +46,10 @@ struct model_table {
   swiglu_function swiglu;
   by_cache<store_function> store_key_value;
   by_cache<attend_function> attend;
-  by_type<to_element_function> from_float;
   by_weight<to_float_function> to_float;
+
+  /// Whether weights may lie in panels: then every type that has_panels has its kernels.
+  [[nodiscard]] bool has_panels() const noexcept { return panels_times_few[at(dtype::q8_0)] != nullptr; }
 
   /// The place of a type in both kinds of array.
   [[nodiscard]] static constexpr std::size_t at(dtype type) noexcept {
@@ -60,11 +62,6 @@ struct model_table {
 };
 
 namespace detail {
-
-template <class Backend, class Element>
-void convert_from_float(const float* in, std::byte* out, std::size_t n) noexcept {
-  convert<Backend>(in, reinterpret_cast<Element*>(out), n);
-}
 
 template <class Backend, class Weight>
 void convert_to_float(const std::byte* in, float* out, std::size_t n) noexcept {
@@ -92,8 +89,10 @@ struct weight_entries {
   }
   static constexpr by_weight<panels_times_few_function> panels_few{few_of<Weights>()...};
   static constexpr by_weight<panels_times_many_function> panels_many{many_of<Weights>()...};
-  static constexpr by_weight<dtype> products{std::same_as<product_scalar<Backend, Weights>, float> ? dtype::f32
-                                                                                                   : dtype::bf16...};
+  template <class Scalar>
+  static constexpr dtype type_of = std::same_as<Scalar, float> ? dtype::f32 : dtype::bf16;
+  static constexpr by_weight<dtype> row_products{type_of<row_scalar<Backend, Weights>>...};
+  static constexpr by_weight<dtype> panel_products{type_of<product_scalar<Backend, Weights>>...};
 };
 template <class Backend>
 using all_weights = weight_entries<Backend, f16, bf16, float, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k, iq4_nl>;
@@ -104,10 +103,11 @@ inline constexpr model_table model_entries{
     tile_tokens<Backend>,
     all_weights<Backend>::few,
     all_weights<Backend>::many,
-    &pack_tokens<Backend>,
+    {nullptr, &pack_tokens<Backend, bf16>, &pack_tokens<Backend, float>},
     all_weights<Backend>::panels_few,
     all_weights<Backend>::panels_many,
-    all_weights<Backend>::products,
+    all_weights<Backend>::row_products,
+    all_weights<Backend>::panel_products,
     &kernel::group_tokens<Backend>,
     {nullptr, &pack_many<Backend, bf16>, &pack_many<Backend, float>},
     &kernel::rms_norm<Backend>,
@@ -116,7 +116,6 @@ inline constexpr model_table model_entries{
     {&store_key_value<Backend, f16>, &store_key_value<Backend, bf16>, &store_key_value<Backend, float>,
      &store_key_value<Backend, q8_0>},
     {&attend<Backend, f16>, &attend<Backend, bf16>, &attend<Backend, float>, &attend<Backend, q8_0>},
-    {&convert_from_float<Backend, f16>, &convert_from_float<Backend, bf16>, &convert_from_float<Backend, float>},
     all_weights<Backend>::to_float};
 
 }  // namespace detail

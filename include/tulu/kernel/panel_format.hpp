@@ -1,12 +1,9 @@
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 
-#include <tulu/scalar/bf16.hpp>
-#include <tulu/scalar/block_scalar.hpp>
 #include <tulu/scalar/f16.hpp>
 #include <tulu/scalar/five_bits.hpp>
 #include <tulu/scalar/k_scales.hpp>
@@ -19,7 +16,7 @@
 #include <tulu/scalar/q6_k.hpp>
 #include <tulu/scalar/q8_0.hpp>
 
-// How the weights of 16 rows lie together in a panel, so that a register holds the same column, or the same few
+// How quantised weights of 16 rows lie together in a panel, so that a register holds the same column, or the same few
 // columns, of several rows, and a product needs no sum across a register.
 namespace tulu::kernel {
 
@@ -28,9 +25,8 @@ inline constexpr std::size_t panel_rows = 16;
 /// Columns of blocks that are worked on together.
 inline constexpr std::size_t panel_group = 32;
 
-/// The panel of a floating-point type: elements [columns / step][16 rows][step], the columns padded with zeros to a
-/// multiple of `padding`. The panel of a block type has, for its groups of 32 columns one after the other, the levels,
-/// and behind them all its scales. Levels are whole numbers from 0 on, and a weight is
+/// The panel of a block type: for its groups of 32 columns one after the other the levels, and behind them all its
+/// scales. Levels are whole numbers from 0 on, and a weight is
 ///
 ///     (level - middle) × scale (+ offset)
 ///
@@ -40,19 +36,6 @@ inline constexpr std::size_t panel_group = 32;
 /// next of plane q % 2; 8 bits lie as they are.
 template <class Weight>
 struct panel_format;
-
-template <>
-struct panel_format<float> {
-  static constexpr std::size_t step = 1, padding = 4;
-};
-template <>
-struct panel_format<f16> {
-  static constexpr std::size_t step = 1, padding = 4;
-};
-template <>
-struct panel_format<bf16> {
-  static constexpr std::size_t step = 2, padding = 32;
-};
 
 namespace detail {
 
@@ -191,28 +174,12 @@ concept panel_weight = requires {
   sizeof(panel_format<Weight>);
 };
 
-/// Columns with those that are padding.
-template <class Weight>
-[[nodiscard]] constexpr std::size_t padded_columns(std::size_t columns) noexcept {
-  if constexpr (block_scalar<Weight>) {
-    return columns;
-  } else {
-    constexpr std::size_t padding = panel_format<Weight>::padding;
-    return (columns + padding - 1) / padding * padding;
-  }
-}
-
 /// Bytes of a panel: a multiple of a cache line.
-template <class Weight>
+template <panel_weight Weight>
 [[nodiscard]] constexpr std::size_t panel_bytes(std::size_t columns) noexcept {
-  if constexpr (block_scalar<Weight>) {
-    using format = panel_format<Weight>;
-    const std::size_t bytes =
-        columns / panel_group * format::level_bytes + columns / Weight::block * format::scale_bytes;
-    return (bytes + 63) / 64 * 64;
-  } else {
-    return padded_columns<Weight>(columns) * panel_rows * sizeof(Weight);
-  }
+  using format = panel_format<Weight>;
+  const std::size_t bytes = columns / panel_group * format::level_bytes + columns / Weight::block * format::scale_bytes;
+  return (bytes + 63) / 64 * 64;
 }
 
 namespace detail {
@@ -241,32 +208,21 @@ void store_levels(const std::uint8_t* levels, std::size_t row, std::byte* group)
 
 }  // namespace detail
 
-/// Packs up to 16 rows of `columns` elements, or of their blocks, that lie one after the other; absent rows are zero.
-template <class Weight>
+/// Packs up to 16 rows of blocks that lie one after the other; absent rows are zero.
+template <panel_weight Weight>
 void pack_panel(const Weight* weights, std::size_t rows, std::size_t columns, std::byte* panel) noexcept {
   using format = panel_format<Weight>;
   if (rows != panel_rows) std::memset(panel, 0, panel_bytes<Weight>(columns));
-  if constexpr (block_scalar<Weight>) {
-    std::byte* scales = panel + columns / panel_group * format::level_bytes;
-    const std::size_t blocks = columns / Weight::block;
-    for (std::size_t block = 0; block < blocks; ++block, scales += format::scale_bytes) {
-      for (std::size_t row = 0; row < rows; ++row) format::store_scales(weights[row * blocks + block], row, scales);
-      for (std::size_t group = 0; group < Weight::block / panel_group; ++group, panel += format::level_bytes)
-        for (std::size_t row = 0; row < rows; ++row) {
-          std::uint8_t levels[panel_group];
-          format::levels(weights[row * blocks + block], group, levels);
-          detail::store_levels<format::bits>(levels, row, panel);
-        }
-    }
-  } else {
-    constexpr std::size_t step = format::step, together = 32;  // columns whose part of a panel fits the cache
-    static_assert(together % format::padding == 0);
-    for (std::size_t first = 0; first < padded_columns<Weight>(columns); first += together)
-      for (std::size_t row = 0; row < rows; ++row)
-        for (std::size_t k = first; k < padded_columns<Weight>(columns) && k < first + together; ++k) {
-          const Weight value = k < columns ? weights[row * columns + k] : Weight{};
-          std::memcpy(panel + ((k / step * panel_rows + row) * step + k % step) * sizeof value, &value, sizeof value);
-        }
+  std::byte* scales = panel + columns / panel_group * format::level_bytes;
+  const std::size_t blocks = columns / Weight::block;
+  for (std::size_t block = 0; block < blocks; ++block, scales += format::scale_bytes) {
+    for (std::size_t row = 0; row < rows; ++row) format::store_scales(weights[row * blocks + block], row, scales);
+    for (std::size_t group = 0; group < Weight::block / panel_group; ++group, panel += format::level_bytes)
+      for (std::size_t row = 0; row < rows; ++row) {
+        std::uint8_t levels[panel_group];
+        format::levels(weights[row * blocks + block], group, levels);
+        detail::store_levels<format::bits>(levels, row, panel);
+      }
   }
 }
 

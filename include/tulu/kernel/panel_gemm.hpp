@@ -9,26 +9,18 @@
 #include <tulu/kernel/panel_format.hpp>
 #include <tulu/kernel/panel_gemv.hpp>
 #include <tulu/kernel/panel_reader.hpp>
+#include <tulu/kernel/product_scalar.hpp>
 #include <tulu/simd/backend.hpp>
 
-// Products of weights in panels with many tokens, where computing takes the time (Goto and van de Geijn 2008): tokens
-// are packed once, block by block of columns; a block of four panels stays in the cache while all tokens pass it, and a
-// tile of products stays in registers while it is summed.
+// Products of quantised weights in panels with many tokens, where computing takes the time (Goto and van de Geijn
+// 2008): tokens are packed once, block by block of columns; a block of four panels, made floating-point numbers, stays
+// in the cache while all tokens pass it, and a tile of products stays in registers while it is summed.
 namespace tulu::kernel {
 
 /// Rows that one call takes at most: those of four panels.
 inline constexpr std::size_t many_rows = 4 * panel_rows;
 
 namespace detail {
-
-template <class Backend>
-inline constexpr bool has_bf16_products = requires {
-  Backend::has_bf16_products;
-};
-template <class Backend>
-inline constexpr bool has_tiles = requires {
-  typename Backend::tiles;
-};
 
 /// Columns of a block, chosen so that the weights of four panels fit the level-1 cache, with tiles the level-2 cache.
 template <class Backend, class Scalar>
@@ -43,18 +35,6 @@ struct tile_shape {
 
 }  // namespace detail
 
-/// What products with many tokens are computed in: bfloat16, with sums in float32, where the backend has instructions
-/// for it and the weights are bfloat16 themselves or quantised; else float32.
-template <class Backend, class Weight>
-using product_scalar =
-    std::conditional_t<detail::has_bf16_products<Backend> && !std::same_as<Weight, float> && !std::same_as<Weight, f16>,
-                       bf16, float>;
-
-/// Columns of packed tokens with their padding.
-[[nodiscard]] constexpr std::size_t packed_columns(std::size_t columns) noexcept {
-  return (columns + panel_group - 1) / panel_group * panel_group;
-}
-
 /// Packs the tokens [first, first + count) of `tokens`: rows of x `x_stride` floats apart, x at the first of all. Block
 /// by block of columns, the part of each token lies behind that of the token before, zeros behind the last column.
 /// `out` is for tokens × packed_columns elements.
@@ -62,7 +42,7 @@ using pack_many_function = void (*)(const float* x, std::size_t x_stride, std::s
                                     std::size_t tokens, std::size_t columns, std::byte* out) noexcept;
 
 /// y[t][r] = Σ_k weights[r][k] × x[t][k], or that added to y[t][r], for up to many_rows rows of the panels from
-/// `panels` on and tokens packed as the type of the weights wants it. `scratch` has many_scratch floats. The bits of a
+/// `panels` on and tokens packed as the product_scalar of the weights. `scratch` has many_scratch floats. The bits of a
 /// result depend neither on `rows` nor, but for being in the last tile, on `tokens`.
 using panels_times_many_function = void (*)(const std::byte* panels, std::size_t rows, std::size_t columns,
                                             const std::byte* tokens_packed, std::size_t tokens, float* y,
@@ -90,39 +70,15 @@ void pack_many(const float* x, std::size_t x_stride, std::size_t first, std::siz
 
 namespace detail {
 
-/// Weights of a panel as Scalar, in the layout of that type's panels: `depth` columns from `first` on, whole groups of
-/// a block type.
+/// Weights of a panel as Scalar, [columns / step][16 rows][step] with the step of products of that type.
 template <class Backend, class Weight, class Scalar>
 struct panel_unpacker {
   using f32 = typename Backend::f32;
   static constexpr std::size_t lanes = Backend::lanes;
 
+  /// `depth` columns from `first` on, whole groups of the panel.
   static void unpack(const std::byte* panel, std::size_t columns, std::size_t first, std::size_t depth,
                      Scalar* out) noexcept {
-    if constexpr (block_scalar<Weight>) {
-      unpack_blocks(panel, columns, first, depth, out);
-    } else {
-      const auto* const weights = reinterpret_cast<const Weight*>(panel) + first * panel_rows;
-      unpack_elements(weights, depth * panel_rows, out);
-    }
-  }
-
- private:
-  static void unpack_elements(const Weight* weights, std::size_t count, float* out) noexcept {
-    if constexpr (panel_format<Weight>::step == 2) {
-      for (std::size_t i = 0; i < count; i += 2 * panel_rows)
-        for (std::size_t r = 0; r < panel_rows; r += lanes) {
-          const auto pairs = Backend::load_pairs(weights + i + 2 * r);
-          Backend::store(out + i + r, Backend::even(pairs));
-          Backend::store(out + i + panel_rows + r, Backend::odd(pairs));
-        }
-    } else {
-      convert<Backend>(weights, out, count);
-    }
-  }
-
-  static void unpack_blocks(const std::byte* panel, std::size_t columns, std::size_t first, std::size_t depth,
-                            Scalar* out) noexcept {
     using format = panel_format<Weight>;
     constexpr std::size_t groups = Weight::block / panel_group;
     const std::byte* const scales = panel + columns / panel_group * format::level_bytes;
@@ -134,6 +90,7 @@ struct panel_unpacker {
     }
   }
 
+ private:
   static void unpack_group(const std::byte* levels, const std::byte* scales, std::size_t group, std::size_t r,
                            Scalar* out) noexcept {
     using format = panel_format<Weight>;
@@ -179,7 +136,7 @@ void multiply_panels(const Scalar* panels, std::size_t panel_stride, std::size_t
   unroll<Panels>([&](auto p) {
     unroll<Tokens>([&](auto t) { unroll<registers>([&](auto r) { sums[p][t][r] = Backend::set(0); }); });
   });
-  constexpr std::size_t step = panel_format<Scalar>::step;
+  constexpr std::size_t step = product_step<Scalar>;
   for (std::size_t k = 0; k < depth; k += step, panels += step * panel_rows, x += step) {
     const auto add_products = [&](const auto& load, const auto& broadcast, const auto& product) {
       using operand = decltype(load(panels));
@@ -226,11 +183,14 @@ struct block_products {
   void compute(std::size_t tokens) const noexcept {
     std::size_t first = 0;
     if constexpr (has_tiles<Backend> && std::same_as<Scalar, bf16>) {
-      first = tokens / Backend::tiles::tokens * Backend::tiles::tokens;
       const std::size_t whole = rows / panel_rows * panel_rows;
-      for (std::size_t t = 0; t < first; t += Backend::tiles::tokens)
-        Backend::tiles::multiply(x + t * x_stride, x_stride, panels, panel_stride, whole / panel_rows, depth,
-                                 y + t * y_stride, y_stride, add);
+      const auto in_tiles = [&](auto count) {
+        Backend::tiles::template multiply<count>(x + first * x_stride, x_stride, panels, panel_stride,
+                                                 whole / panel_rows, depth, y + first * y_stride, y_stride, add);
+        first += count;
+      };
+      while (tokens - first >= 32) in_tiles(std::integral_constant<std::size_t, 32>{});
+      if (tokens - first >= 16) in_tiles(std::integral_constant<std::size_t, 16>{});
       if (whole != rows) in_registers(whole, 0, first);
     }
     in_registers(0, first, tokens);
@@ -271,28 +231,20 @@ void panels_times_many(const std::byte* panels, std::size_t rows, std::size_t co
   using scalar = product_scalar<Backend, Weight>;
   constexpr std::size_t most = detail::block_depth<Backend, scalar>;
   static_assert(many_rows * most * sizeof(scalar) <= many_scratch * sizeof(float));
+  constexpr bool in_tiles = detail::has_tiles<Backend> && std::same_as<scalar, bf16>;
+  if constexpr (in_tiles) Backend::tiles::configure();
   const auto* const x = reinterpret_cast<const scalar*>(tokens_packed);
-  const std::size_t bytes = panel_bytes<Weight>(columns), padded = padded_columns<Weight>(columns);
-  for (std::size_t first = 0; first < padded; first += most, add = true) {
-    const std::size_t depth = padded - first < most ? padded - first : most;
-    const std::size_t x_depth = packed_columns(depth);
-    const auto multiply = [&](const scalar* weights, std::size_t stride) {
-      detail::block_products<Backend, scalar>{weights, stride, rows,     depth, x + first * tokens,
-                                              x_depth, y,      y_stride, add}
-          .compute(tokens);
-    };
-    if constexpr (std::same_as<scalar, Weight>) {
-      multiply(reinterpret_cast<const scalar*>(panels) + first * panel_rows, bytes / sizeof(scalar));
-    } else {
-      auto* const unpacked = reinterpret_cast<scalar*>(scratch);
-      for (std::size_t row = 0; row < rows; row += panel_rows)
-        detail::panel_unpacker<Backend, Weight, scalar>::unpack(panels + row / panel_rows * bytes, columns, first,
-                                                                depth, unpacked + row * most);
-      multiply(unpacked, most * panel_rows);
-    }
+  auto* const unpacked = reinterpret_cast<scalar*>(scratch);
+  for (std::size_t first = 0; first < columns; first += most, add = true) {
+    const std::size_t depth = columns - first < most ? columns - first : most;
+    for (std::size_t row = 0; row < rows; row += panel_rows)
+      detail::panel_unpacker<Backend, Weight, scalar>::unpack(panels + row / panel_rows * panel_bytes<Weight>(columns),
+                                                              columns, first, depth, unpacked + row * most);
+    detail::block_products<Backend, scalar>{unpacked, most * panel_rows, rows, depth, x + first * tokens, depth,
+                                            y,        y_stride,          add}
+        .compute(tokens);
   }
-  if (padded == 0 && !add)
-    for (std::size_t t = 0; t < tokens; ++t) std::memset(y + t * y_stride, 0, rows * sizeof(float));
+  if constexpr (in_tiles) Backend::tiles::release();
 }
 
 }  // namespace tulu::kernel

@@ -4,7 +4,6 @@
 
 #include <tulu/kernel/panel_format.hpp>
 #include <tulu/kernel/panel_reader.hpp>
-#include <tulu/scalar/traits.hpp>
 #include <tulu/simd/portable.hpp>
 #include <tulu/tensor/dtype.hpp>
 
@@ -18,12 +17,6 @@ namespace detail {
 template <class Body>
 auto with_panel_type(dtype type, Body&& body) {
   switch (type) {
-    case dtype::f32:
-      return body(static_cast<const float*>(nullptr));
-    case dtype::f16:
-      return body(static_cast<const f16*>(nullptr));
-    case dtype::bf16:
-      return body(static_cast<const bf16*>(nullptr));
     case dtype::q4_0:
       return body(static_cast<const q4_0*>(nullptr));
     case dtype::q4_1:
@@ -41,7 +34,7 @@ auto with_panel_type(dtype type, Body&& body) {
     case dtype::q6_k:
       return body(static_cast<const q6_k*>(nullptr));
     default:
-      return decltype(body(static_cast<const float*>(nullptr)))();
+      return decltype(body(static_cast<const q4_0*>(nullptr)))();
   }
 }
 
@@ -49,24 +42,18 @@ auto with_panel_type(dtype type, Body&& body) {
 template <class Weight>
 void unpack_panel_row(const std::byte* panel, std::size_t columns, std::size_t row, float* out) noexcept {
   using format = panel_format<Weight>;
-  if constexpr (block_scalar<Weight>) {
-    using reader = panel_reader<simd::portable, Weight>;
-    constexpr std::size_t groups = Weight::block / panel_group, quads_of_part = format::scale_columns / 4;
-    const std::byte* const scales = panel + columns / panel_group * format::level_bytes;
-    for (std::size_t at = 0; at < columns / panel_group; ++at, panel += format::level_bytes) {
-      const std::byte* const own = scales + at / groups * format::scale_bytes;
-      simd::portable::bytes quads[8];
-      reader::load_levels(panel, row, quads);
-      for (std::size_t k = 0; k < panel_group; ++k, ++out) {
-        const float scale = reader::scale(own, at % groups, k / 4 / quads_of_part, row);
-        *out = static_cast<float>(quads[k / 4][k % 4] - format::middle) * scale;
-        if constexpr (format::has_offset) *out += reader::offset(own, at % groups, row);
-      }
+  using reader = panel_reader<simd::portable, Weight>;
+  constexpr std::size_t groups = Weight::block / panel_group, quads_of_part = format::scale_columns / 4;
+  const std::byte* const scales = panel + columns / panel_group * format::level_bytes;
+  for (std::size_t at = 0; at < columns / panel_group; ++at, panel += format::level_bytes) {
+    const std::byte* const own = scales + at / groups * format::scale_bytes;
+    simd::portable::bytes quads[8];
+    reader::load_levels(panel, row, quads);
+    for (std::size_t k = 0; k < panel_group; ++k, ++out) {
+      const float scale = reader::scale(own, at % groups, k / 4 / quads_of_part, row);
+      *out = static_cast<float>(quads[k / 4][k % 4] - format::middle) * scale;
+      if constexpr (format::has_offset) *out += reader::offset(own, at % groups, row);
     }
-  } else {
-    const auto* const weights = reinterpret_cast<const Weight*>(panel);
-    for (std::size_t k = 0; k < columns; ++k)
-      out[k] = to_float(weights[(k / format::step * panel_rows + row) * format::step + k % format::step]);
   }
 }
 
@@ -74,7 +61,7 @@ void unpack_panel_row(const std::byte* panel, std::size_t columns, std::size_t r
 
 /// Whether weights of this type can lie in panels.
 [[nodiscard]] constexpr bool has_panels(dtype type) noexcept {
-  return is_weight_type(type) && type != dtype::iq4_nl;
+  return is_block_type(type) && type != dtype::iq4_nl;
 }
 
 /// Bytes of the panels of `rows` rows of `columns` weights, the last panel as large as the others.
@@ -88,12 +75,10 @@ void unpack_panel_row(const std::byte* panel, std::size_t columns, std::size_t r
 inline void pack_panels(dtype type, const std::byte* weights, std::size_t rows, std::size_t columns,
                         std::byte* panels) noexcept {
   detail::with_panel_type(type, [&]<class Weight>(const Weight*) {
-    const auto* const elements = reinterpret_cast<const Weight*>(weights);
-    std::size_t row_elements = columns;
-    if constexpr (block_scalar<Weight>) row_elements /= Weight::block;
+    const auto* const blocks = reinterpret_cast<const Weight*>(weights);
     for (std::size_t first = 0; first < rows; first += panel_rows, panels += panel_bytes<Weight>(columns)) {
       const std::size_t present = rows - first < panel_rows ? rows - first : panel_rows;
-      pack_panel(elements + first * row_elements, present, columns, panels);
+      pack_panel(blocks + first * (columns / Weight::block), present, columns, panels);
     }
     return 0;
   });

@@ -56,7 +56,7 @@ class kv_cache {
     return heads_ == config.num_key_value_heads && layers_ == config.num_hidden_layers && head_dim_ == config.head_dim;
   }
 
-  /// Forgets all but the first `count` positions.
+  /// Forgets all but the first `count` positions. The rows of the others keep their content until they are written.
   void truncate(std::size_t count) noexcept { tokens_.resize(std::min(count, tokens_.size())); }
 
   /// Keeps the positions that `prompt` begins with, but never all of `prompt`, so that its last token is left to
@@ -69,7 +69,8 @@ class kv_cache {
     return size();
   }
 
-  /// Used by the model: more tokens, whose keys and values it is about to write. There is room for them.
+  /// More tokens, whose keys and values the model is about to write, or has written after just these tokens before
+  /// `truncate` forgot them. There is room for them.
   void append(std::span<const token_id> tokens) { tokens_.insert(tokens_.end(), tokens.begin(), tokens.end()); }
 
   /// The panels of one head of one layer, from position 0.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <span>
 
@@ -9,6 +10,7 @@
 #include <tulu/kernel/model_table.hpp>
 #include <tulu/kernel/weight_matrix.hpp>
 #include <tulu/model/workspace.hpp>
+#include <tulu/tensor/dtype.hpp>
 
 namespace tulu {
 
@@ -21,8 +23,8 @@ struct linear_layer {
 };
 
 /// Linear layers on all threads. Each output is one sum made by one thread: the results do not depend on how the work
-/// is divided. Up to kernel::few_tokens tokens take the kernels that read weights as they lie, more those that pack
-/// tokens.
+/// is divided. Up to kernel::few_tokens tokens take the kernels that are made for reading weights, more those that are
+/// made for computing.
 class linear_layers {
  public:
   linear_layers(const kernel::model_table& kernels, executor& workers, const workspace& space) noexcept
@@ -31,14 +33,15 @@ class linear_layers {
   /// Layers with the same input x, [tokens, columns].
   void multiply(std::span<const linear_layer> layers, const float* x, std::size_t tokens) const {
     std::size_t rows = 0;
-    for (const linear_layer& layer : layers) rows += layer.weights->rows;
-    pack(x, layers[0].weights->columns, tokens);
-    over_rows(rows, tokens, [&](std::size_t first, std::size_t count, std::size_t thread) {
+    for (const linear_layer& layer : layers) rows += whole_panels(layer);
+    pack(layers, x, tokens);
+    over_rows(rows, tokens, layers, [&](std::size_t first, std::size_t count, std::size_t thread) {
       for (const linear_layer& layer : layers) {
-        const std::size_t here = first < layer.weights->rows ? std::min(count, layer.weights->rows - first) : 0;
-        if (here != 0) multiply_rows(layer, x, tokens, first, here, thread);
+        const std::size_t its_rows = whole_panels(layer),
+                          here = first < its_rows ? std::min(count, its_rows - first) : 0;
+        if (here != 0) multiply_rows(layer, x, tokens, first, std::min(here, layer.weights->rows - first), thread);
         count -= here;
-        first = first < layer.weights->rows ? 0 : first - layer.weights->rows;
+        first = first < its_rows ? 0 : first - its_rows;
       }
     });
   }
@@ -46,8 +49,9 @@ class linear_layers {
   /// gate.y = silu(gate) × up, for two layers of one shape; up.y is overwritten too.
   void multiply_gated(const linear_layer& gate, const linear_layer& up, const float* x, std::size_t tokens) const {
     const std::size_t rows = gate.weights->rows;
-    pack(x, gate.weights->columns, tokens);
-    over_rows(rows, tokens, [&](std::size_t first, std::size_t count, std::size_t thread) {
+    const std::array both{gate, up};
+    pack(both, x, tokens);
+    over_rows(rows, tokens, both, [&](std::size_t first, std::size_t count, std::size_t thread) {
       multiply_rows(gate, x, tokens, first, count, thread);
       multiply_rows(up, x, tokens, first, count, thread);
       for (std::size_t t = 0; t < tokens; ++t)
@@ -56,28 +60,79 @@ class linear_layers {
   }
 
  private:
-  void pack(const float* x, std::size_t columns, std::size_t tokens) const {
-    if (tokens <= kernel::few_tokens) return;
-    const std::size_t tile = kernels_->tile_tokens;
-    workers_->parallel_for((tokens + tile - 1) / tile, [&](std::size_t index, std::size_t) {
-      const std::size_t first = index * tile;
-      kernels_->pack_tokens(x + first * columns, columns, std::min(tile, tokens - first), columns,
-                            space_->tiles + first * columns);
+  /// The rows of a layer with those that its last panel lacks: work is divided between panels.
+  [[nodiscard]] static std::size_t whole_panels(const linear_layer& layer) noexcept {
+    return (layer.weights->rows + kernel::panel_rows - 1) / kernel::panel_rows * kernel::panel_rows;
+  }
+  [[nodiscard]] static std::size_t index_of(const kernel::weight_matrix& weights) noexcept {
+    return kernel::model_table::at(weights.type);
+  }
+
+  /// Brings x into the forms that the layers' kernels take.
+  void pack(std::span<const linear_layer> layers, const float* x, std::size_t tokens) const {
+    const std::size_t columns = layers[0].weights->columns;
+    const auto any = [&](auto&& needs) {
+      return std::any_of(layers.begin(), layers.end(),
+                         [&](const linear_layer& layer) { return needs(*layer.weights); });
+    };
+    if (tokens <= kernel::few_tokens) {
+      if (any([](const auto& weights) { return weights.in_panels(); }))
+        for (std::size_t t = 0; t < tokens; ++t)
+          kernels_->group_tokens(x + t * columns, columns,
+                                 space_->groups() + t * (columns / kernel::token_group::size));
+      return;
+    }
+    for (const dtype type : {dtype::f32, dtype::bf16}) {
+      if (any([&](const auto& weights) {
+            return weights.in_panels() && kernels_->panel_product[index_of(weights)] == type;
+          }))
+        pack_many(type, x, columns, tokens);
+      if (any([&](const auto& weights) {
+            return !weights.in_panels() && kernels_->row_product[index_of(weights)] == type;
+          }))
+        pack_tiles(type, x, columns, tokens);
+    }
+  }
+
+  void pack_many(dtype type, const float* x, std::size_t columns, std::size_t tokens) const {
+    constexpr std::size_t step = 16;
+    workers_->parallel_for((tokens + step - 1) / step, [&](std::size_t index, std::size_t) {
+      const std::size_t first = index * step;
+      kernels_->pack_many[kernel::model_table::at(type)](x, columns, first, std::min(step, tokens - first), tokens,
+                                                         columns, space_->packed(type));
     });
   }
 
-  /// Rows [first, first + count) for all tokens; what needs tiles finds x packed.
+  void pack_tiles(dtype type, const float* x, std::size_t columns, std::size_t tokens) const {
+    const std::size_t tile = kernels_->tile_tokens, padded = kernel::packed_columns(columns);
+    workers_->parallel_for((tokens + tile - 1) / tile, [&](std::size_t index, std::size_t) {
+      const std::size_t first = index * tile;
+      kernels_->pack_tokens[kernel::model_table::at(type)](x + first * columns, columns, std::min(tile, tokens - first),
+                                                           columns,
+                                                           space_->tiles(type) + first * padded * size_of(type));
+    });
+  }
+
+  /// Rows [first, first + count) for all tokens, whose forms `pack` has made.
   void multiply_rows(const linear_layer& layer, const float* x, std::size_t tokens, std::size_t first,
                      std::size_t count, std::size_t thread) const {
     const kernel::weight_matrix& weights = *layer.weights;
-    const std::size_t type = kernel::model_table::at(weights.type);
+    const std::size_t type = index_of(weights), columns = weights.columns;
+    const std::byte* const rows = weights.row(first);
     float* const y = layer.y + first;
     if (tokens <= kernel::few_tokens) {
-      kernels_->multiply_few[type](weights.row(first), count, weights.columns, x, weights.columns, tokens, y,
-                                   weights.rows, layer.add);
+      if (weights.in_panels()) {
+        kernels_->panels_times_few[type](rows, count, columns, space_->groups(), columns / kernel::token_group::size,
+                                         tokens, y, weights.rows, layer.add);
+      } else {
+        kernels_->multiply_few[type](rows, count, columns, x, columns, tokens, y, weights.rows, layer.add);
+      }
+    } else if (weights.in_panels()) {
+      kernels_->panels_times_many[type](rows, count, columns, space_->packed(kernels_->panel_product[type]), tokens, y,
+                                        weights.rows, layer.add, space_->scratch(thread));
     } else {
-      kernels_->multiply_many[type](weights.row(first), count, weights.columns, space_->tiles, tokens, y, weights.rows,
-                                    layer.add, space_->scratch(thread));
+      kernels_->multiply_many[type](rows, count, columns, space_->tiles(kernels_->row_product[type]), tokens, y,
+                                    weights.rows, layer.add, space_->scratch(thread));
     }
     if (layer.bias == nullptr) return;
     for (std::size_t t = 0; t < tokens; ++t)
@@ -85,12 +140,16 @@ class linear_layers {
   }
 
   /// Divides rows of weights among the threads: blocks for many tokens, for few some ranges a thread.
-  void over_rows(std::size_t rows, std::size_t tokens,
+  void over_rows(std::size_t rows, std::size_t tokens, std::span<const linear_layer> layers,
                  function_ref<void(std::size_t first, std::size_t count, std::size_t thread)> body) const {
-    constexpr std::size_t step = 16, ranges = 6;
-    std::size_t count = kernel::block_rows;
-    if (tokens <= kernel::few_tokens)
+    constexpr std::size_t step = kernel::panel_rows, ranges = 6;
+    std::size_t count = kernel::many_rows;
+    if (tokens <= kernel::few_tokens) {
       count = std::max<std::size_t>(1, rows / (workers_->threads() * ranges) / step) * step;
+    } else {
+      for (const linear_layer& layer : layers)
+        if (!layer.weights->in_panels()) count = kernel::block_rows;
+    }
     workers_->parallel_for((rows + count - 1) / count, [&](std::size_t index, std::size_t thread) {
       body(index * count, std::min(count, rows - index * count), thread);
     });

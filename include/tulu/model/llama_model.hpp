@@ -15,6 +15,8 @@
 #include <tulu/core/executor.hpp>
 #include <tulu/core/function_ref.hpp>
 #include <tulu/kernel/model_table.hpp>
+#include <tulu/kernel/panels.hpp>
+#include <tulu/kernel/weight_matrix.hpp>
 #include <tulu/model/kv_cache.hpp>
 #include <tulu/model/linear_layers.hpp>
 #include <tulu/model/llama_weights.hpp>
@@ -47,7 +49,8 @@ struct sequence_input {
 /// the weights.
 ///
 /// All memory is set aside at once: passes allocate nothing. One pass at a time; several models may share weights.
-/// The results do not depend on the number of threads, and for up to eight tokens at once not on how many there are.
+/// The results do not depend on the number of threads, and for up to eight tokens at once not on how many there are
+/// (but for dynamic scaling of angles, beyond the length that the model was trained for).
 class llama_model {
  public:
   llama_model(std::shared_ptr<const llama_weights> weights, const kernel::model_table& kernels,
@@ -103,6 +106,7 @@ class llama_model {
                       function_ref<void(std::size_t first, std::size_t count)> on_chunk);
 
   void compute(const std::stop_token& stop);
+  void look_up(const kernel::weight_matrix& table, token_id id, float* out) const;
   void attention(const llama_layer& layer, std::size_t index);
   void feed_forward(const llama_layer& layer);
   void normalise(const float* weight);
@@ -136,6 +140,16 @@ inline llama_model::llama_model(std::shared_ptr<const llama_weights> weights, co
       layers_{kernels, *workers_, space_},
       angles_{weights_->config},
       attention_{weights_->config, kernels, *workers_, space_, size_.tokens} {
+  const auto check = [&](const kernel::weight_matrix& matrix) {
+    if (matrix.in_panels() && !kernels.has_panels())
+      throw mismatch_error(config().file, "", "weights in rows for the backend " + std::string{kernels.backend},
+                           "weights in panels");
+  };
+  check(weights_->lm_head);
+  for (const llama_layer& layer : weights_->layers)
+    for (const auto* matrix : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj, &layer.gate_proj,
+                               &layer.up_proj, &layer.down_proj})
+      check(*matrix);
   places_.reserve(size_.tokens);
   wanted_.reserve(std::max(size_.tokens, size_.logit_rows));
 }
@@ -239,12 +253,21 @@ inline void llama_model::compute_chunks(const sequence_input& input, std::stop_t
   }
 }
 
+/// Row `id` of the table of embeddings.
+inline void llama_model::look_up(const kernel::weight_matrix& table, token_id id, float* out) const {
+  const auto row = static_cast<std::size_t>(id);
+  if (table.in_panels())
+    kernel::unpack_row(table.type, table.data, table.columns, row, out);
+  else
+    kernel_of(kernels_->to_float, table.type)(table.row(row), out, table.columns);
+}
+
 /// The layers, over all places; leaves their last hidden states in space_.hidden.
 inline void llama_model::compute(const std::stop_token& stop) {
   const kernel::weight_matrix& embeddings = weights_->embed_tokens;
   const std::size_t size = config().hidden_size, half = config().head_dim / 2;
   for (std::size_t t = 0; t < places_.size(); ++t) {
-    kernel_of(kernels_->to_float, embeddings.type)(embeddings.row(places_[t].token), space_.hidden + t * size, size);
+    look_up(embeddings, places_[t].token, space_.hidden + t * size);
     angles_.at(places_[t].position, places_[t].length, {space_.cosines + t * half, half},
                {space_.sines + t * half, half});
   }

@@ -20,17 +20,20 @@ namespace tulu {
 
 namespace detail {
 
-/// `options` with threads, which loading and the model share.
-[[nodiscard]] inline load_options with_workers(load_options options) {
+/// `options` for these kernels, with threads, which loading and the model share.
+[[nodiscard]] inline load_options with_kernels(load_options options, const kernel::model_table& kernels) {
   if (!options.model.workers) options.model.workers = std::make_shared<executor>();
+  options.kernels = &kernels;
+  if (!kernels.has_panels()) options.layout = kernel::weight_layout::rows;
   return options;
+}
+[[nodiscard]] inline load_options with_kernels(const load_options& options) {
+  return with_kernels(options, options.kernels != nullptr ? *options.kernels : kernel::model_for<simd::native>());
 }
 
 [[nodiscard]] inline std::unique_ptr<llama_model> make_model(std::shared_ptr<const llama_weights> weights,
                                                              const load_options& options) {
-  const kernel::model_table& kernels =
-      options.kernels != nullptr ? *options.kernels : kernel::model_for<simd::native>();
-  return std::make_unique<llama_model>(std::move(weights), kernels, options.model);
+  return std::make_unique<llama_model>(std::move(weights), *options.kernels, options.model);
 }
 
 }  // namespace detail
@@ -39,7 +42,7 @@ namespace detail {
 /// `options.kernels` have no say here. Throws as load_llama_weights does.
 template <weight_element Weight, simd::backend Backend = simd::native>
 [[nodiscard]] llama<Weight, Backend> load_llama(const std::filesystem::path& path, const load_options& options = {}) {
-  load_options chosen = detail::with_workers(options);
+  load_options chosen = detail::with_kernels(options, kernel::model_for<Backend>());
   chosen.weights = dtype_of<Weight>;
   return llama<Weight, Backend>{load_llama_weights(path, chosen, *chosen.model.workers), chosen.model};
 }
@@ -47,7 +50,7 @@ template <weight_element Weight, simd::backend Backend = simd::native>
 /// The model at `path` with the type of its matrices and the backend chosen at run time by `options`.
 [[nodiscard]] inline std::unique_ptr<llama_model> load_model(const std::filesystem::path& path,
                                                              const load_options& options = {}) {
-  const load_options chosen = detail::with_workers(options);
+  const load_options chosen = detail::with_kernels(options);
   return detail::make_model(load_llama_weights(path, chosen, *chosen.model.workers), chosen);
 }
 
@@ -55,7 +58,7 @@ template <weight_element Weight, simd::backend Backend = simd::native>
 [[nodiscard]] inline std::unique_ptr<llama_model> load_model(const checkpoint::catalogue& model,
                                                              const llama_config& config,
                                                              const load_options& options = {}) {
-  const load_options chosen = detail::with_workers(options);
+  const load_options chosen = detail::with_kernels(options);
   return detail::make_model(load_llama_weights(model, config, chosen, *chosen.model.workers), chosen);
 }
 

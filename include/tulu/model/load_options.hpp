@@ -7,6 +7,7 @@
 
 #include <tulu/kernel/elementwise_table.hpp>
 #include <tulu/kernel/model_table.hpp>
+#include <tulu/kernel/weight_matrix.hpp>
 #include <tulu/model/llama_model.hpp>
 #include <tulu/simd/native.hpp>
 #include <tulu/tensor/dtype.hpp>
@@ -18,6 +19,10 @@ struct load_options {
   /// Type of the weight matrices in memory: F32, F16, BF16 or a block type that can be encoded, which is a mix as in
   /// quantised_type.hpp. Nothing: each as it is stored.
   std::optional<dtype> weights{};
+  /// How quantised matrices lie in memory, for load_llama_weights: in panels, which kernels are fastest with and which
+  /// are copies, or in rows, which stay in the mapped file if they are stored in the wanted type. A table of embeddings
+  /// that is nothing else, and types that have no panels, are in rows in any case.
+  kernel::weight_layout layout = kernel::weight_layout::panels;
   model_options model{};
   /// The arithmetic of the conversion and of the forward pass, for load_model. The defaults fit the compiler flags in
   /// force; kernel/dispatch.hpp chooses at run time.

@@ -22,6 +22,8 @@
 #include <tulu/core/error.hpp>
 #include <tulu/core/executor.hpp>
 #include <tulu/io/file.hpp>
+#include <tulu/kernel/panels.hpp>
+#include <tulu/kernel/weight_matrix.hpp>
 #include <tulu/model/llama_weights.hpp>
 #include <tulu/model/load_options.hpp>
 #include <tulu/model/quantised_type.hpp>
@@ -64,6 +66,7 @@ class weight_loader {
     dtype type = dtype::f32;            ///< in memory
     const std::byte* mapped = nullptr;  ///< where it lies, or null
     std::byte* copy = nullptr;          ///< where it goes, when it is not mapped
+    bool packed = false;                ///< into panels
     nonfinite_count stored{}, converted{};
   };
   struct piece {
@@ -85,25 +88,37 @@ class weight_loader {
     if (std::any_of(items_.begin(), items_.end(), [](const item& each) { return each.mapped != nullptr; }))
       weights_->files.assign(model_.files().begin(), model_.files().end());
     if (!reads) return;
+    for (const piece& each : pieces_) largest_piece_ = std::max(largest_piece_, each.count);
     for (std::size_t i = 0; i < workers_.threads(); ++i)
-      scratch_.push_back(allocate(2 * piece_elements * sizeof(float)));
+      scratch_.push_back(allocate(3 * largest_piece_ * sizeof(float)));
   }
 
   void add(const weight_slot& slot, const checkpoint::stored_tensor& tensor) {
     const quantised_type chosen = weight_type_of(weights_->config, tensor, options_.weights);
     fallbacks_.add(chosen, tensor.extents());
     item next{&tensor, chosen.type};
-    if (slot.matrix != nullptr && next.type == tensor.type())
+    kernel::weight_matrix matrix{chosen.type, slot.extents[0], slot.vector != nullptr ? 1 : slot.extents[1]};
+    next.packed = slot.matrix != nullptr &&
+                  layout_of(weights_->config, slot.name, chosen.type, options_.layout) == kernel::weight_layout::panels;
+    if (next.packed) {
+      matrix.layout = kernel::weight_layout::panels;
+    } else if (slot.matrix != nullptr && next.type == tensor.type()) {
       if (const auto view = tensor.view()) next.mapped = view->bytes.data();
+    }
     if (next.mapped == nullptr) {
-      weights_->buffers.push_back(allocate(bytes_of(next.type, tensor.size())));
+      weights_->buffers.push_back(allocate(matrix.bytes()));
       next.copy = weights_->buffers.back().data();
     }
-    const std::byte* const data = next.mapped != nullptr ? next.mapped : next.copy;
-    if (slot.matrix != nullptr) *slot.matrix = {next.type, slot.extents[0], slot.extents[1], data};
-    if (slot.vector != nullptr) *slot.vector = reinterpret_cast<const float*>(data);
-    for (std::size_t first = 0; first < tensor.size(); first += piece_elements)
-      pieces_.push_back({items_.size(), first, std::min(piece_elements, tensor.size() - first)});
+    matrix.data = next.mapped != nullptr ? next.mapped : next.copy;
+    if (slot.matrix != nullptr) *slot.matrix = matrix;
+    if (slot.vector != nullptr) *slot.vector = reinterpret_cast<const float*>(matrix.data);
+    std::size_t step = piece_elements;
+    if (next.packed) {
+      const std::size_t panel = kernel::panel_rows * matrix.columns;
+      step = std::max<std::size_t>(1, piece_elements / panel) * panel;
+    }
+    for (std::size_t first = 0; first < tensor.size(); first += step)
+      pieces_.push_back({items_.size(), first, std::min(step, tensor.size() - first)});
     total_ += tensor.bytes();
     items_.push_back(next);
   }
@@ -126,22 +141,31 @@ class weight_loader {
     if (target.mapped != nullptr) {
       stored = {target.mapped + bytes_of(stored_type, part.first), stored_bytes};
     } else {
-      const std::span out{target.copy + bytes_of(target.type, part.first), bytes_of(target.type, part.count)};
+      std::byte* const to = target.packed ? scratch_[thread].data() + 2 * largest_piece_ * sizeof(float)
+                                          : target.copy + bytes_of(target.type, part.first);
+      const std::span out{to, bytes_of(target.type, part.count)};
       const bool converts = target.type != stored_type;
       const std::span room{converts ? scratch_[thread].data() : out.data(), stored_bytes};
       target.tensor->read(part.first, part.count, room);
       if (converts) convert(room.data(), stored_type, out.data(), target.type, part.count, thread);
       if (converts && can_overflow(target.type)) after = count_nonfinite_weights(target.type, out);
       stored = room;
+      if (target.packed) pack(target, part, to);
     }
     finish_piece(target, part, count_nonfinite_weights(stored_type, stored), after, stored_bytes);
+  }
+
+  static void pack(const item& target, const piece& part, const std::byte* rows) noexcept {
+    const std::size_t columns = target.tensor->extents()[1], first = part.first / columns;
+    kernel::pack_panels(target.type, rows, part.count / columns, columns,
+                        target.copy + kernel::panels_bytes(target.type, first, columns));
   }
 
   /// By way of float32, unless the conversion knows a shorter one.
   void convert(const std::byte* in, dtype from, std::byte* out, dtype to, std::size_t count, std::size_t thread) {
     const auto& conversion = *options_.conversion;
     if (!is_block_type(from) && !is_block_type(to)) return conversion.converter(from, to)(in, out, count);
-    std::byte* const middle = to == dtype::f32 ? out : scratch_[thread].data() + piece_elements * sizeof(float);
+    std::byte* const middle = to == dtype::f32 ? out : scratch_[thread].data() + largest_piece_ * sizeof(float);
     auto* const floats = reinterpret_cast<float*>(middle);
     if (is_block_type(from)) {
       decode(from, in, floats, count);
@@ -229,7 +253,8 @@ class weight_loader {
   std::vector<item> items_;
   std::vector<piece> pieces_;
   fallback_count fallbacks_;
-  std::vector<aligned_buffer> scratch_;  ///< one per thread: a piece as it is stored, then as floats
+  std::size_t largest_piece_ = 0;        ///< in elements
+  std::vector<aligned_buffer> scratch_;  ///< one per thread: a piece as it is stored, as floats, and before packing
   std::mutex mutex_;                     ///< of the counts in items_, done_ and calls of on_progress
   std::size_t done_ = 0, total_ = 0;
 };

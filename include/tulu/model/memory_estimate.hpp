@@ -7,6 +7,8 @@
 #include <tulu/checkpoint/llama_config.hpp>
 #include <tulu/core/checked.hpp>
 #include <tulu/core/error.hpp>
+#include <tulu/kernel/panels.hpp>
+#include <tulu/kernel/weight_matrix.hpp>
 #include <tulu/model/kv_cache.hpp>
 #include <tulu/model/quantised_type.hpp>
 #include <tulu/model/weight_slots.hpp>
@@ -26,18 +28,21 @@ struct memory_estimate {
   [[nodiscard]] std::size_t total() const noexcept { return weights_mapped + in_memory(); }
 };
 
-/// The estimate for matrices of type `weights` (nothing: as stored), one sequence of `context` positions in a cache of
-/// type `cache_type`, and `activations` bytes of workspace. Exact but for the program itself, its threads and the
-/// tables of names. Throws for a model that load_llama_weights refuses, and when the sum does not fit.
+/// The estimate for matrices of type `weights` (nothing: as stored) in this layout, one sequence of `context` positions
+/// in a cache of type `cache_type`, and `activations` bytes of workspace. Exact but for the program itself, its threads
+/// and the tables of names. Throws for a model that load_llama_weights refuses, and when the sum does not fit.
 [[nodiscard]] inline memory_estimate estimate_memory(const checkpoint::catalogue& model, const llama_config& config,
-                                                     std::optional<dtype> weights, std::size_t context,
-                                                     dtype cache_type, std::size_t activations) {
+                                                     std::optional<dtype> weights, kernel::weight_layout layout,
+                                                     std::size_t context, dtype cache_type, std::size_t activations) {
   memory_estimate estimate{.kv_cache = kv_cache::bytes_for(config, context, cache_type), .activations = activations};
   std::optional<std::size_t> sum = checked_add(estimate.kv_cache, activations);
   detail::visit_needed(model, config, [&](const detail::weight_slot& slot, const checkpoint::stored_tensor& tensor) {
     const dtype type = weight_type_of(config, tensor, weights).type;
-    const bool mapped = slot.matrix != nullptr && type == tensor.type() && tensor.view().has_value();
-    const std::size_t bytes = bytes_of(type, tensor.size());
+    const bool packed =
+        slot.matrix != nullptr && layout_of(config, slot.name, type, layout) == kernel::weight_layout::panels;
+    const bool mapped = slot.matrix != nullptr && !packed && type == tensor.type() && tensor.view().has_value();
+    const std::size_t bytes =
+        packed ? kernel::panels_bytes(type, slot.extents[0], slot.extents[1]) : bytes_of(type, tensor.size());
     (mapped ? estimate.weights_mapped : estimate.weights_in_memory) += bytes;
     if (sum) sum = checked_add(*sum, bytes);
   });

@@ -12,6 +12,8 @@
 #include <tulu/checkpoint/llama_config.hpp>
 #include <tulu/checkpoint/stored_tensor.hpp>
 #include <tulu/checkpoint/tensor_names.hpp>
+#include <tulu/kernel/panels.hpp>
+#include <tulu/kernel/weight_matrix.hpp>
 #include <tulu/tensor/dtype.hpp>
 #include <tulu/tensor/shape.hpp>
 
@@ -99,6 +101,13 @@ namespace detail {
   if (tensor.extents().rank() < 2) return {};
   if (!wanted) return {tensor.type(), false};
   return matrix_type(*wanted, tensor.name(), tensor.extents(), config);
+}
+
+/// How a matrix of a model lies in memory when `wanted` is asked for: what is only looked up row by row stays in rows.
+[[nodiscard]] inline kernel::weight_layout layout_of(const llama_config& config, std::string_view tensor, dtype type,
+                                                     kernel::weight_layout wanted) noexcept {
+  const bool looked_up = tensor == checkpoint::embed_name && !config.tie_word_embeddings;
+  return looked_up || !kernel::has_panels(type) ? kernel::weight_layout::rows : wanted;
 }
 
 /// Counts the matrices that did not get the type meant for them.

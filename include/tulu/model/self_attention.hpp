@@ -41,14 +41,16 @@ class self_attention {
     const std::size_t tile = kernel::attention_tokens(group_);
     for (std::size_t first = 0, count = 0; first < places.size(); first += count) {
       const auto other = [&](const token_place& place) { return place.cache != places[first].cache; };
-      count = static_cast<std::size_t>(std::find_if(places.begin() + offset(first), places.end(), other) -
-                                       places.begin()) - first;
+      count =
+          static_cast<std::size_t>(std::find_if(places.begin() + offset(first), places.end(), other) - places.begin()) -
+          first;
       for (std::size_t i = first; i < first + count; i += panels_.back().count)
-        panels_.push_back({i, std::min(first + count - i, kernel::panel_positions -
-                                                              places[i].position % kernel::panel_positions)});
+        panels_.push_back(
+            {i, std::min(first + count - i, kernel::panel_positions - places[i].position % kernel::panel_positions)});
       // Up to few_tokens tokens have the bits of single steps.
       const std::size_t most = count <= kernel::few_tokens ? 1 : tile;
-      for (std::size_t i = first; i < first + count; i += most) tiles_.push_back({i, std::min(first + count - i, most)});
+      for (std::size_t i = first; i < first + count; i += most)
+        tiles_.push_back({i, std::min(first + count - i, most)});
     }
     // The longest first: what is left at the end is short.
     std::sort(tiles_.begin(), tiles_.end(), [&](const range& a, const range& b) { return cost(a) > cost(b); });

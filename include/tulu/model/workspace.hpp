@@ -10,6 +10,7 @@
 #include <tulu/core/checked.hpp>
 #include <tulu/core/error.hpp>
 #include <tulu/kernel/model_table.hpp>
+#include <tulu/tensor/dtype.hpp>
 
 namespace tulu {
 
@@ -29,8 +30,9 @@ class workspace {
       : buffer_{bytes_for(config, size)}, scratch_floats_{scratch_for(config, size)} {
     float* next = reinterpret_cast<float*>(buffer_.data());
     const std::array parts = parts_of(config, size);
-    float** const places[] = {&hidden, &normed, &query,   &key,   &value,  &attended, &gate,
-                              &up,     &tiles,  &cosines, &sines, &logits, &scratch_};
+    float** const places[] = {&hidden,  &normed,  &query,     &key,       &value,      &attended,
+                              &gate,    &up,      &tiles_[0], &tiles_[1], &packed_[0], &packed_[1],
+                              &groups_, &cosines, &sines,     &logits,    &scratch_};
     for (std::size_t i = 0; i < parts.size(); ++i) {
       *places[i] = next;
       next += padded(parts[i].rows * parts[i].columns);
@@ -60,10 +62,20 @@ class workspace {
   float* attended = nullptr;  ///< as query
   float* gate = nullptr;      ///< [tokens, intermediate_size]
   float* up = nullptr;        ///< as gate
-  float* tiles = nullptr;     ///< the input of a product, packed
   float* cosines = nullptr;   ///< [tokens, head_dim / 2]
   float* sines = nullptr;     ///< as cosines
   float* logits = nullptr;    ///< [logit_rows, vocabulary]
+
+  /// The input of products with weights in rows, packed as elements of this type.
+  [[nodiscard]] std::byte* tiles(dtype type) const noexcept {
+    return reinterpret_cast<std::byte*>(tiles_[type == dtype::bf16]);
+  }
+  /// The same with weights in panels.
+  [[nodiscard]] std::byte* packed(dtype type) const noexcept {
+    return reinterpret_cast<std::byte*>(packed_[type == dtype::bf16]);
+  }
+  /// The input of products of few tokens with weights in panels.
+  [[nodiscard]] kernel::token_group* groups() const noexcept { return reinterpret_cast<kernel::token_group*>(groups_); }
 
   /// What one thread's kernels work in.
   [[nodiscard]] float* scratch(std::size_t thread) const noexcept { return scratch_ + thread * scratch_floats_; }
@@ -77,13 +89,15 @@ class workspace {
   [[nodiscard]] static std::size_t padded(std::size_t floats) noexcept { return (floats + line - 1) / line * line; }
   [[nodiscard]] static std::size_t scratch_for(const llama_config& config, const workspace_size& size) noexcept {
     const std::size_t group = config.num_attention_heads / config.num_key_value_heads;
-    return padded(std::max(kernel::multiply_scratch(std::max(size.tokens, size.logit_rows), size.tile),
-                           kernel::attention_scratch(group, config.head_dim)));
+    return padded(std::max({kernel::multiply_scratch(std::max(size.tokens, size.logit_rows), size.tile),
+                            kernel::many_scratch, kernel::attention_scratch(group, config.head_dim)}));
   }
-  [[nodiscard]] static std::array<part, 13> parts_of(const llama_config& config, const workspace_size& size) noexcept {
+  [[nodiscard]] static std::array<part, 17> parts_of(const llama_config& config, const workspace_size& size) noexcept {
     const std::size_t tokens = size.tokens, query = config.query_size(), key = config.key_value_size();
     const std::size_t tiled = (std::max(tokens, size.logit_rows) + size.tile - 1) / size.tile * size.tile;
     const std::size_t widest = std::max({config.hidden_size, query, config.intermediate_size});
+    const std::size_t rows = std::max(tokens, size.logit_rows), columns = kernel::packed_columns(widest);
+    constexpr std::size_t group_floats = sizeof(kernel::token_group) / sizeof(float);
     return {{{std::max(tokens, size.logit_rows), config.hidden_size},
              {std::max(tokens, size.logit_rows), config.hidden_size},
              {tokens, query},
@@ -92,7 +106,11 @@ class workspace {
              {tokens, query},
              {tokens, config.intermediate_size},
              {tokens, config.intermediate_size},
-             {tiled, widest},
+             {tiled, columns},
+             {tiled, columns / 2},
+             {rows, columns},
+             {rows, columns / 2},
+             {kernel::few_tokens, columns / kernel::token_group::size * group_floats},
              {tokens, config.head_dim / 2},
              {tokens, config.head_dim / 2},
              {size.logit_rows, size.vocabulary},
@@ -101,7 +119,8 @@ class workspace {
 
   aligned_buffer buffer_;
   std::size_t scratch_floats_;
-  float* scratch_ = nullptr;
+  float *tiles_[2] = {}, *packed_[2] = {};  ///< float32, bfloat16
+  float *groups_ = nullptr, *scratch_ = nullptr;
 };
 
 }  // namespace tulu

@@ -66,10 +66,6 @@ concept dot_backend = backend<B> &&
   noexcept->std::same_as<typename B::pairs>;
   { B::dot_bf16(f, p, p) }
   noexcept->std::same_as<typename B::f32>;
-  { B::even(p) }  // the first elements of the pairs
-  noexcept->std::same_as<typename B::f32>;
-  { B::odd(p) }
-  noexcept->std::same_as<typename B::f32>;
   { B::load_bytes(u8s) }
   noexcept->std::same_as<typename B::bytes>;
   { B::load_bytes(s8s) }

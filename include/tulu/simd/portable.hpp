@@ -71,9 +71,6 @@ struct portable {
   [[nodiscard]] static i32 set_i32(std::int32_t value) noexcept { return value; }
   [[nodiscard]] static f32 to_f32(i32 value) noexcept { return static_cast<f32>(value); }
 
-  [[nodiscard]] static f32 even(pairs a) noexcept { return to_float(a[0]); }
-  [[nodiscard]] static f32 odd(pairs a) noexcept { return to_float(a[1]); }
-
   /// sum + a[0] × b[0] + a[1] × b[1] in float. Other backends round fewer of the four operations, or add the products
   /// in the other order, and avx512_vnni_bf16 takes subnormal numbers, its results among them, for zero.
   [[nodiscard]] static f32 dot_bf16(f32 sum, pairs a, pairs b) noexcept {

@@ -1,8 +1,9 @@
 #pragma once
 
 // Defines the backends for which this translation unit has the compiler flags: sse4_2 (-msse4.2), avx2 (-mavx2 -mfma
-// -mf16c), avx512 (those and -mavx512{f,cd,bw,dq,vl}), avx512_vnni_bf16 (those and -mavx512{vnni,bf16}), neon64
-// (every aarch64).
+// -mf16c), avx2_vnni (those and -mavxvnni), avx512 (those of avx2 and -mavx512{f,cd,bw,dq,vl}), avx512_vnni_bf16 (those
+// and -mavx512{vnni,bf16}), avx512_amx (those and -mamx-{tile,bf16,int8}), neon64 (every aarch64), neon64_dotprod
+// (-march=armv8.2-a+dotprod).
 #if defined(__SSE4_2__) || defined(__aarch64__)
 
 #include <concepts>
@@ -14,6 +15,7 @@
 
 #include <tulu/simd/arm/neon64.hpp>
 #include <tulu/simd/backend.hpp>
+#include <tulu/simd/x86/amx.hpp>
 #include <tulu/simd/x86/avx512.hpp>
 #include <tulu/simd/x86/dot.hpp>
 #include <tulu/simd/x86/float16.hpp>
@@ -77,12 +79,6 @@ struct xsimd_backend {
   }
   [[nodiscard]] static f32 dot_bf16(f32 sum, pairs a, pairs b) noexcept {
     return f32(Dot::dot_bf16(sum, a, b));
-  }
-  [[nodiscard]] static f32 even(pairs a) noexcept {
-    return f32(Dot::even(a));
-  }
-  [[nodiscard]] static f32 odd(pairs a) noexcept {
-    return f32(Dot::odd(a));
   }
   [[nodiscard]] static bytes load_bytes(const std::uint8_t* from) noexcept {
     return bytes(Dot::load(from));
@@ -158,9 +154,10 @@ static_assert(dot_backend<sse4_2>);
 
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
 #define TULU_SIMD_AVX2 1
-struct avx2 : xsimd_backend<xsimd::fma3<xsimd::avx2>, x86::float16_avx2, x86::dot_avx2> {
-  using backend = xsimd_backend<xsimd::fma3<xsimd::avx2>, x86::float16_avx2, x86::dot_avx2>;
-  static constexpr const char* name = "avx2";
+template <class Dot>
+struct avx2_with : xsimd_backend<xsimd::fma3<xsimd::avx2>, x86::float16_avx2, Dot> {
+  using backend = xsimd_backend<xsimd::fma3<xsimd::avx2>, x86::float16_avx2, Dot>;
+  using f32 = typename backend::f32;
 
   using backend::load_two;
   static void load_two(const bf16* from, f32& first, f32& second) noexcept {
@@ -179,7 +176,19 @@ struct avx2 : xsimd_backend<xsimd::fma3<xsimd::avx2>, x86::float16_avx2, x86::do
     }
   }
 };
+
+struct avx2 : avx2_with<x86::dot_avx2> {
+  static constexpr const char* name = "avx2";
+};
 static_assert(dot_backend<avx2>);
+
+#if defined(__AVXVNNI__)
+#define TULU_SIMD_AVX2_VNNI 1
+struct avx2_vnni : avx2_with<x86::dot_avx2_vnni> {
+  static constexpr const char* name = "avx2_vnni";
+};
+static_assert(dot_backend<avx2_vnni>);
+#endif
 #endif
 
 #if defined(TULU_SIMD_AVX2) && defined(__AVX512F__) && defined(__AVX512CD__) && defined(__AVX512BW__) && \
@@ -212,12 +221,22 @@ struct avx512_vnni_bf16 : avx512_with<x86::dot_avx512_vnni_bf16> {
   static void store_pair(bf16* to, f32 even, f32 odd) noexcept { x86::dot_avx512_vnni_bf16::store_pair(to, even, odd); }
 };
 static_assert(dot_backend<avx512_vnni_bf16>);
+
+#if defined(TULU_SIMD_AMX)
+struct avx512_amx : avx512_vnni_bf16 {
+  static constexpr const char* name = "avx512_amx";
+  /// Products of matrices, for a process that has called detect_cpu.
+  using tiles = x86::bf16_tiles<avx512_amx>;
+};
+static_assert(dot_backend<avx512_amx>);
+#endif
 #endif
 #endif
 
 #if defined(__aarch64__)
-struct neon64 : xsimd_backend<xsimd::neon64, arm::float16_neon64, arm::dot_neon64> {
-  static constexpr const char* name = "neon64";
+template <class Dot>
+struct neon64_with : xsimd_backend<xsimd::neon64, arm::float16_neon64, Dot> {
+  using f32 = xsimd::batch<float, xsimd::neon64>;
   static constexpr std::size_t tile_registers = 3;
   static constexpr std::size_t registers = 32;
   /// xsimd 8.1 multiplies with an approximate reciprocal.
@@ -226,7 +245,18 @@ struct neon64 : xsimd_backend<xsimd::neon64, arm::float16_neon64, arm::dot_neon6
   /// that arrays of registers stay there.
   [[nodiscard]] static f32 fma(f32 a, f32 b, f32 c) noexcept { return f32(c.data + a.data * b.data); }
 };
+
+struct neon64 : neon64_with<arm::dot_neon64> {
+  static constexpr const char* name = "neon64";
+};
 static_assert(dot_backend<neon64>);
+
+#if defined(__ARM_FEATURE_DOTPROD)
+struct neon64_dotprod : neon64_with<arm::dot_neon64_dotprod> {
+  static constexpr const char* name = "neon64_dotprod";
+};
+static_assert(dot_backend<neon64_dotprod>);
+#endif
 #endif
 
 }  // namespace tulu::simd

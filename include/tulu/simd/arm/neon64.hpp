@@ -122,6 +122,21 @@ struct dot_neon64 {
   }
 };
 
+#if defined(__ARM_FEATURE_DOTPROD)
+
+/// With SDOT, for which the unsigned bytes are made signed: u × s = (u - 128) × s + 128 × s.
+struct dot_neon64_dotprod : dot_neon64 {
+  [[nodiscard]] static int32x4_t dot_u7s8(int32x4_t sum, uint8x16_t u, uint8x16_t s) noexcept {
+    return vdotq_s32(sum, vreinterpretq_s8_u8(u), vreinterpretq_s8_u8(s));
+  }
+  [[nodiscard]] static int32x4_t dot_u8s8(int32x4_t sum, uint8x16_t u, uint8x16_t s) noexcept {
+    const int32x4_t sums = vdotq_s32(vdupq_n_s32(0), vdupq_n_s8(1), vreinterpretq_s8_u8(s));
+    return dot_u7s8(vaddq_s32(sum, vshlq_n_s32(sums, 7)), veorq_u8(u, vdupq_n_u8(0x80)), s);
+  }
+};
+
+#endif
+
 }  // namespace tulu::simd::arm
 
 #endif  // defined(__aarch64__)

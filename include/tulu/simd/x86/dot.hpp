@@ -140,6 +140,17 @@ struct dot_avx2 {
 
 #endif
 
+#if defined(__AVX2__) && defined(__FMA__) && defined(__AVXVNNI__)
+
+struct dot_avx2_vnni : dot_avx2 {
+  [[nodiscard]] static __m256i dot_u8s8(__m256i sum, __m256i u, __m256i s) noexcept {
+    return _mm256_dpbusd_avx_epi32(sum, u, s);
+  }
+  [[nodiscard]] static __m256i dot_u7s8(__m256i sum, __m256i u, __m256i s) noexcept { return dot_u8s8(sum, u, s); }
+};
+
+#endif
+
 #if defined(__AVX512F__) && defined(__AVX512BW__)
 
 struct dot_avx512 {

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <type_traits>
+
+#include <tulu/scalar/bf16.hpp>
+#include <tulu/scalar/f16.hpp>
+
+namespace tulu::kernel {
+
+namespace detail {
+
+template <class Backend>
+inline constexpr bool has_bf16_products = requires {
+  Backend::has_bf16_products;
+};
+template <class Backend>
+inline constexpr bool has_tiles = requires {
+  typename Backend::tiles;
+};
+
+/// Elements of type Scalar that dot products take together.
+template <class Scalar>
+inline constexpr std::size_t product_step = std::same_as<Scalar, bf16> ? 2 : 1;
+
+}  // namespace detail
+
+/// What products with many tokens are computed in: bfloat16, with sums in float32, where the backend has instructions
+/// for it and the weights are bfloat16 themselves or quantised; else float32.
+template <class Backend, class Weight>
+using product_scalar =
+    std::conditional_t<detail::has_bf16_products<Backend> && !std::same_as<Weight, float> && !std::same_as<Weight, f16>,
+                       bf16, float>;
+
+/// Columns of packed tokens with their padding: what every kernel takes in one step.
+[[nodiscard]] constexpr std::size_t packed_columns(std::size_t columns) noexcept {
+  return (columns + 31) / 32 * 32;
+}
+
+}  // namespace tulu::kernel
