@@ -94,8 +94,8 @@ std::optional<cli::chat_model> load(const arguments& given, cli::interrupts& sig
 
 std::unique_ptr<cli::conversation::session_type> start_session(const cli::chat_model& loaded, const arguments& given) {
   try {
-    auto session = std::make_unique<cli::conversation::session_type>(
-        *loaded.model, loaded.tokens, loaded.format, given.answers, given.context);
+    auto session = std::make_unique<cli::conversation::session_type>(*loaded.model, loaded.tokens, loaded.format,
+                                                                     given.answers, given.context);
     session->set_system(given.system);
     return session;
   } catch (const std::bad_alloc&) {
@@ -174,7 +174,8 @@ int main(int argc, char** argv) {
   app.add_option("--format", given.format, "The chat format (auto: the model's own; raw: none, goes on with the text)")
       ->check(cli::one_of(formats))
       ->capture_default_str();
-  app.add_option("--context", given.context.capacity, "Tokens of the conversation that are kept (default: the model's length)");
+  app.add_option("--context", given.context.capacity,
+                 "Tokens of the conversation that are kept (default: the model's length)");
   app.add_option("--cache", given.cache, "Type of the conversation's keys and values in memory")
       ->check(cli::one_of(cli::cache_names))
       ->capture_default_str();

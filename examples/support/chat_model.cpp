@@ -93,12 +93,11 @@ chat_model load_chat_model(const model_arguments& given, const common_options& c
     std::cerr << describe_parameters(weights) << ", " << describe_weights(weights, config, options)
               << " weights, backend " << options.kernels->backend << ", threads " << options.model.workers->threads()
               << ", format " << format.format.name() << " (" << tulu::printable(format.reason) << "), "
-              << describe_memory(weights, config, options, context)
-              << std::endl;
+              << describe_memory(weights, config, options, context) << std::endl;
   }
   if (context.capacity > config.longest_sequence())
-    std::cerr << "warning: --context is " << context.capacity << ", but the model was made for " << config.longest_sequence()
-              << " tokens\n";
+    std::cerr << "warning: --context is " << context.capacity << ", but the model was made for "
+              << config.longest_sequence() << " tokens\n";
   auto model = load_model(weights, config, options);
   bar.clear();
   print_warnings(model->weights().warnings);
