@@ -128,6 +128,32 @@ void multiply_few(benchmark::State& state, const model_table* table, dtype type)
   report_weights(state, rows * row_weights);
 }
 
+/// A head of 128 with 2048 positions in the cache: of one token, or of 128 that follow. bytes_per_second counts what is
+/// read of the cache, items_per_second multiplications and additions.
+void attend(benchmark::State& state, const model_table* table, dtype type) {
+  constexpr std::size_t head_dim = 128, before = 2048;
+  const auto heads = static_cast<std::size_t>(state.range(0)), tokens = static_cast<std::size_t>(state.range(1));
+  const std::size_t panels = (before + tokens + 15) / 16, bytes = panels * tulu::kernel::kv_panel_bytes(type, head_dim);
+  // Caches one after the other, beyond the level-2 cache: as the heads of a layer.
+  const std::size_t caches = tokens == 1 ? 64 : 1;
+  const aligned_buffer keys = filled(dtype::u8, caches * bytes), values = filled(dtype::u8, caches * bytes);
+  const aligned_buffer queries = filled(dtype::f32, tokens * heads * head_dim);
+  aligned_buffer out = filled(dtype::f32, tokens * heads * head_dim);
+  aligned_buffer scratch = filled(dtype::f32, tulu::kernel::attention_scratch(heads, head_dim));
+  const tulu::kernel::attention_shape shape{heads, head_dim, before, 0.1F, tokens, heads * head_dim};
+  const auto kernel = table->attend[model_table::cache_at(type)];
+  std::size_t next = 0;
+  for (auto _ : state) {
+    kernel(reinterpret_cast<const float*>(queries.data()), keys.data() + next * bytes, values.data() + next * bytes,
+           shape, reinterpret_cast<float*>(out.data()), reinterpret_cast<float*>(scratch.data()));
+    benchmark::ClobberMemory();
+    next = (next + 1) % caches;
+  }
+  report_bytes(state, 2 * bytes);
+  state.SetItemsProcessed(state.iterations() *
+                          static_cast<std::int64_t>(4 * head_dim * heads * tokens * (before + tokens / 2)));
+}
+
 void sha256_single(benchmark::State& state, const tulu::io::sha256_functions& functions) {
   const aligned_buffer data = filled(dtype::u8, static_cast<std::size_t>(state.range(0)));
   tulu::io::sha256 hash{functions};
@@ -166,6 +192,18 @@ void register_elementwise(const elementwise_table* table) {
   both("accumulate f16", accumulate, dtype::f16);
 }
 
+void register_attention(const model_table* table) {
+  for (const dtype type : {dtype::f32, dtype::f16, dtype::bf16, dtype::q8_0})
+    benchmark::RegisterBenchmark(("attend " + std::string{tulu::traits(type).torch} + "/" + table->backend).c_str(),
+                                 attend, table, type)
+        ->ArgNames({"heads", "tokens"})
+        ->Args({1, 1})
+        ->Args({3, 1})
+        ->Args({4, 1})
+        ->Args({1, 128})
+        ->Args({4, 128});
+}
+
 void register_weights(const model_table* table) {
   for (const auto& each : tulu::dtypes) {
     if (!tulu::is_weight_type(each.type)) continue;
@@ -186,6 +224,7 @@ int main(int argc, char** argv) {
   benchmark::RegisterBenchmark("stream add f32", stream_add)->Arg(in_cache)->Arg(in_memory);
   for (const auto* backend : tulu::kernel::usable_backends(cpu)) register_elementwise(backend->elementwise);
   for (const auto* backend : tulu::kernel::usable_backends(cpu)) register_weights(backend->model);
+  for (const auto* backend : tulu::kernel::usable_backends(cpu)) register_attention(backend->model);
   constexpr std::int64_t hashed = 1 << 22;
   benchmark::RegisterBenchmark("sha256/portable", sha256_single, tulu::io::portable_sha256)->Arg(hashed);
   benchmark::RegisterBenchmark("sha256/best", sha256_single, tulu::simd::best_sha256(cpu))->Arg(hashed);

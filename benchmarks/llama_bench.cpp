@@ -202,7 +202,8 @@ int main(int argc, char** argv) {
   app.add_option("-t", given.common.threads, "Same as --threads");
   app.add_option("-r,--repetitions", given.repetitions, "Of everything")->check(CLI::PositiveNumber);
   app.add_option("--cache", given.cache, "Type of keys and values")
-      ->check(cli::one_of(std::array<std::string_view, 3>{"f32", "f16", "bf16"}));
+      ->check(cli::one_of(cli::cache_names))
+      ->capture_default_str();
   app.add_flag("--json", given.json, "One line of JSON on standard output");
   if (const auto code = cli::parse(app, argc, argv)) return *code;
   if (given.shape.empty() && given.model.model.empty()) {

@@ -29,7 +29,8 @@ struct arguments {
   std::optional<std::string> prompt{};
   std::string system{};
   std::string format = "auto";
-  std::size_t context = 0;
+  tulu::context_options context{};
+  std::string cache = "f16";
   tulu::generation_options answers{};
   bool list_backends = false;
 };
@@ -93,8 +94,8 @@ std::optional<cli::chat_model> load(const arguments& given, cli::interrupts& sig
 
 std::unique_ptr<cli::conversation::session_type> start_session(const cli::chat_model& loaded, const arguments& given) {
   try {
-    auto session = std::make_unique<cli::conversation::session_type>(
-        *loaded.model, loaded.tokens, loaded.format, given.answers, tulu::context_options{.capacity = given.context});
+    auto session = std::make_unique<cli::conversation::session_type>(*loaded.model, loaded.tokens, loaded.format,
+                                                                     given.answers, given.context);
     session->set_system(given.system);
     return session;
   } catch (const std::bad_alloc&) {
@@ -173,11 +174,16 @@ int main(int argc, char** argv) {
   app.add_option("--format", given.format, "The chat format (auto: the model's own; raw: none, goes on with the text)")
       ->check(cli::one_of(formats))
       ->capture_default_str();
-  app.add_option("--context", given.context, "Tokens of the conversation that are kept (default: the model's length)");
+  app.add_option("--context", given.context.capacity,
+                 "Tokens of the conversation that are kept (default: the model's length)");
+  app.add_option("--cache", given.cache, "Type of the conversation's keys and values in memory")
+      ->check(cli::one_of(cli::cache_names))
+      ->capture_default_str();
   add_settings(app, given.answers);
   cli::add_model_options(app, given.model);
   app.add_flag("--list-backends", given.list_backends, "The usable backends, one name a line, best first");
   app.final_callback([&] {
+    given.context.cache_type = *cli::parse_type(given.cache);
     if (given.model.model.empty() && !given.list_backends) throw CLI::RequiredError("--model");
     try {
       tulu::check(given.answers);

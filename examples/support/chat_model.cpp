@@ -59,13 +59,14 @@ std::string_view describe_weights(const tulu::checkpoint::catalogue& model, cons
   return name(bytes.most());
 }
 
-/// The memory that a model will take with one conversation of `context` tokens.
+/// The memory that a model will take with one conversation.
 std::string describe_memory(const tulu::checkpoint::catalogue& model, const tulu::llama_config& config,
-                            const tulu::load_options& options, std::size_t context) {
+                            const tulu::load_options& options, const tulu::context_options& context) {
+  const std::size_t tokens = context.capacity != 0 ? context.capacity : config.max_position_embeddings;
   const tulu::workspace_size pass = tulu::llama_model::size_of_workspace(
       config.vocab_size, *options.kernels, options.model, options.model.workers->threads());
   const tulu::memory_estimate needed =
-      tulu::estimate_memory(model, config, options.weights, options.layout, context, tulu::context_options{}.cache_type,
+      tulu::estimate_memory(model, config, options.weights, options.layout, tokens, context.cache_type,
                             tulu::workspace::bytes_for(config, pass));
   const auto bytes = [](std::size_t count) { return human_bytes(static_cast<double>(count)); };
   std::string text = "memory " + bytes(needed.in_memory()) + " (cache " + bytes(needed.kv_cache) + ")";
@@ -79,7 +80,7 @@ tulu::tokenizer load_own_tokenizer(const std::filesystem::path& model) {
 }
 
 chat_model load_chat_model(const model_arguments& given, const common_options& common, const std::string& format_name,
-                           std::size_t context, std::stop_token stop) {
+                           const tulu::context_options& context, std::stop_token stop) {
   const tulu::llama_config config = load_llama_config(given.model);
   const tulu::checkpoint::catalogue weights = open_checkpoint(given.model);
   if (!given.allow_diff) tulu::checkpoint::refuse_diff(weights);
@@ -92,12 +93,11 @@ chat_model load_chat_model(const model_arguments& given, const common_options& c
     std::cerr << describe_parameters(weights) << ", " << describe_weights(weights, config, options)
               << " weights, backend " << options.kernels->backend << ", threads " << options.model.workers->threads()
               << ", format " << format.format.name() << " (" << tulu::printable(format.reason) << "), "
-              << describe_memory(weights, config, options, context != 0 ? context : config.max_position_embeddings)
-              << std::endl;
+              << describe_memory(weights, config, options, context) << std::endl;
   }
-  if (context > config.longest_sequence())
-    std::cerr << "warning: --context is " << context << ", but the model was made for " << config.longest_sequence()
-              << " tokens\n";
+  if (context.capacity > config.longest_sequence())
+    std::cerr << "warning: --context is " << context.capacity << ", but the model was made for "
+              << config.longest_sequence() << " tokens\n";
   auto model = load_model(weights, config, options);
   bar.clear();
   print_warnings(model->weights().warnings);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <stop_token>
@@ -8,6 +7,7 @@
 
 #include "model_options.hpp"
 #include <tulu/chat/templates.hpp>
+#include <tulu/generation/context_policy.hpp>
 #include <tulu/model/llama_model.hpp>
 #include <tulu/tokenizer/tokenizer.hpp>
 
@@ -26,6 +26,7 @@ struct chat_model {
 /// Loads the model, its tokenizer and the format of that name, auto for the model's own, and says on stderr what that
 /// is. Throws as they do.
 [[nodiscard]] chat_model load_chat_model(const model_arguments& given, const common_options& common,
-                                         const std::string& format_name, std::size_t context, std::stop_token stop);
+                                         const std::string& format_name, const tulu::context_options& context,
+                                         std::stop_token stop);
 
 }  // namespace cli

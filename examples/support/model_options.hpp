@@ -30,6 +30,9 @@ struct model_arguments {
 inline constexpr std::array<std::string_view, 8> weights_names{"auto", "f32",  "f16",  "bf16",
                                                                "q8_0", "q4_0", "q4_k", "q6_k"};
 
+/// The types of keys and values.
+inline constexpr std::array<std::string_view, 4> cache_names{"f32", "f16", "bf16", "q8_0"};
+
 inline constexpr char model_help[] = "A model folder, a weight file with config.json beside it, or a GGUF file";
 
 /// --weights, --backend and --allow-diff; the model is the program's own.

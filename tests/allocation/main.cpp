@@ -54,9 +54,11 @@ void check_model(const tulu::kernel::backend_table& backend, tulu::dtype type, s
   const auto tokens = tulu::test::random_tokens(config, 150, 2);
   const std::string name =
       std::string{backend.name} + " " + std::string{tulu::name(type)} + ", " + std::to_string(threads) + " threads: ";
-  std::array caches{model.make_cache(200), model.make_cache(200, tulu::dtype::f32)};
+  std::array caches{model.make_cache(200), model.make_cache(200, tulu::dtype::f32),
+                    model.make_cache(200, tulu::dtype::q8_0)};
   const std::array batch{tulu::sequence_input{&caches[0], std::span{tokens}.first(1)},
-                         tulu::sequence_input{&caches[1], std::span{tokens}.first(20)}};
+                         tulu::sequence_input{&caches[1], std::span{tokens}.first(20)},
+                         tulu::sequence_input{&caches[2], std::span{tokens}.first(20)}};
   float sum = 0;
   expect_none(name + "prefill", [&] { model.prefill(caches[0], tokens); });
   expect_none(name + "prefill_all", [&] {

@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <type_traits>
 
@@ -23,6 +24,13 @@ using attend_function = void (*)(const float* queries, const std::byte* keys, co
                                  const attention_shape& shape, float* out, float* scratch) noexcept;
 
 namespace detail {
+
+/// Asks for what lies one block further on, where the processor's own guesses end with a page. An address beyond the
+/// memory does no harm.
+inline void fetch_next_block(const void* from, std::size_t bytes) noexcept {
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + bytes), 0,
+                     2);  // to the level-2 cache
+}
 
 /// The sums that one token's kernels keep in registers.
 template <class Backend>
@@ -47,6 +55,7 @@ void score_keys(const float* queries, std::size_t head_dim, const std::byte* key
     for (std::size_t r = 0; r < Registers; ++r) {
       const std::size_t at = r * lanes;
       const auto* const row = reinterpret_cast<const cached<Type>*>(from + at / panel_positions * panel);
+      fetch_next_block(row + d * panel_positions, attention_block / panel_positions * panel);
       const f32 key = load_cached<Backend>(row + d * panel_positions + offset + at % panel_positions);
       for (std::size_t h = 0; h < Heads; ++h) sums[h][r] = Backend::fma(query[h], key, sums[h][r]);
     }
@@ -89,6 +98,9 @@ void add_values(const float* weights, const std::byte* values, std::size_t strid
     const auto* row = reinterpret_cast<const cached<Type>*>(values) + first;
     values += kv_panel_size<Type>(stride);
     for (std::size_t p = start; p < end; ++p, row += stride) {
+      for (std::size_t v = 0; v < Registers; ++v)
+        if (v * lanes * sizeof(*row) % 64 == 0)
+          fetch_next_block(row + v * lanes, attention_block / panel_positions * kv_panel_size<Type>(stride));
       f32 weight[Heads];
       for (std::size_t h = 0; h < Heads; ++h) weight[h] = Backend::set(weights[h * attention_block + p]);
       for (std::size_t v = 0; v < Registers; ++v) {
