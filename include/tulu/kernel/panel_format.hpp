@@ -199,8 +199,9 @@ void store_levels(const std::uint8_t* levels, std::size_t row, std::byte* group)
     constexpr std::size_t planes = Bits - 4;
     for (std::size_t plane = 0; plane < planes; ++plane) {
       std::uint32_t upper = 0;
-      for (std::size_t q = plane; q < 8; q += planes)
-        upper |= (quads[q] >> 4 & ((1u << planes) - 1) * 0x01010101) << (q / planes * planes);
+      std::size_t shift = 0;
+      for (std::size_t q = plane; q < 8; q += planes, shift += planes)
+        upper |= (quads[q] >> 4 & ((1u << planes) - 1) * 0x01010101) << shift;
       put(4 + plane, upper);
     }
   }
