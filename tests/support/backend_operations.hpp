@@ -90,6 +90,22 @@ struct operations {
     for (std::size_t i = 0; i < n; i += B::lanes)
       B::store(out + i, B::to_f32(B::template byte_of<Index>(B::load_bytes(u + 4 * i))));
   }
+  template <std::size_t Tokens>
+  static void multiply_tiles(const bf16* x, std::size_t x_stride, const bf16* panels, std::size_t panel_stride,
+                             std::size_t panel_count, std::size_t depth, float* y, std::size_t y_stride,
+                             bool add) noexcept {
+    using tiles = typename B::tiles;
+    tiles::configure();
+    tiles::template multiply<Tokens>(x, x_stride, panels, panel_stride, panel_count, depth, y, y_stride, add);
+    tiles::release();
+  }
+  template <std::size_t Tokens>
+  static constexpr operation_table::tile_product tile_product() noexcept {
+    if constexpr (requires { typename B::tiles; })
+      return &multiply_tiles<Tokens>;
+    else
+      return nullptr;
+  }
   static typename B::bytes same(typename B::bytes a) noexcept { return a; }
 
   static constexpr operation_table table{B::name,
