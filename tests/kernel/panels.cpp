@@ -125,9 +125,9 @@ TEST_CASE("products of panels with few tokens are near those of the weights for 
       if (table->panels_times_few[model_table::at(type)] == nullptr) continue;
       worst_ratio worst;
       for (const std::size_t columns : tulu::test::block_row_lengths(type))
-        for (const std::size_t rows : {0U, 1U, 15U, 16U, 17U, 35U}) {
+        for (const std::size_t rows : {0U, 1U, 17U}) {
           product data{type, rows, columns, few_tokens, static_cast<unsigned>(100 * rows + columns)};
-          for (std::size_t tokens = 0; tokens <= few_tokens; ++tokens)
+          for (const std::size_t tokens : {0U, 1U, 2U, 3U, 4U, 7U, 8U})
             for (const bool add : {false, true}) {
               const std::vector<float> before(few_tokens * data.y_stride(), untouched / 1000);
               std::vector<float> y = before;
@@ -168,9 +168,9 @@ TEST_CASE("products of panels with many tokens are near those of the weights for
       // bfloat16 rounds a weight and an activation by 2^-8 each.
       const double relative = table->panel_product[at] == dtype::bf16 ? 0x1p-7 + 0x1p-15 : few_error;
       for (const std::size_t columns : tulu::test::block_row_lengths(type))
-        for (const std::size_t rows : {1U, 16U, 17U, 40U, 64U})
-          for (const std::size_t tokens : {1U, 2U, 5U, 6U, 7U, 13U, 37U, 70U}) {
-            if (tokens > 13 && rows % 16 == 0 && columns > 300) continue;
+        for (const std::size_t rows : {1U, 17U, 64U})
+          for (const std::size_t tokens : {1U, 2U, 5U, 6U, 7U, 16U, 37U}) {
+            if (tokens > 7 && columns != 224 && columns != 544 && columns != 512) continue;  // enough, and quick
             product data{type, rows, columns, tokens, static_cast<unsigned>(100 * rows + columns)};
             for (const bool add : {false, true}) {
               const std::vector<float> before((tokens + 1) * data.y_stride(), untouched / 1000);

@@ -426,35 +426,36 @@ double panel_bound(const model_table& kernels, dtype type, bool many) {
 TEST_CASE("weights in panels give the logits of the same weights in rows, with every type and backend") {
   unsigned seed = 1000;
   for (const dtype type :
-       {dtype::q4_0, dtype::q4_1, dtype::q5_0, dtype::q5_1, dtype::q8_0, dtype::q4_k, dtype::q5_k, dtype::q6_k})
-    for (const bool tied : {false, true}) {
-      llama_config config = small_config();
-      config.hidden_size = config.intermediate_size = 256;
-      config.head_dim = 32;
-      config.num_attention_heads = 8;
-      config.tie_word_embeddings = tied;
-      const auto lying = random_weights(config, type, ++seed);
-      const auto packed = tulu::test::in_panels(*lying);
-      const auto tokens = random_tokens(config, 41, seed);
-      const rows wanted = fresh_logits(*make_model(lying), tokens);
-      for (const model_table* table : tulu::test::usable_models()) {
-        if (!table->has_panels()) continue;
-        INFO(std::string{table->backend}, " ", std::string{tulu::name(type)}, " ", tied);
-        const rows found = fresh_logits(*make_model(packed, *table), tokens);
-        CHECK(distance(found, wanted) <= panel_bound(*table, type, true));
-        const rows again = fresh_logits(*make_model(packed, *table, 64, 3), tokens);
-        rows steps;
-        const auto model = make_model(packed, *table, 64, 2);
-        kv_cache cache = model->make_cache(41, dtype::f32);
-        for (const token_id token : tokens) steps.push_back(copy(model->step(cache, token)));
-        CHECK(distance(steps, wanted) <= panel_bound(*table, type, false));
-        bool same = true;
-        const rows few = fresh_logits(*make_model(packed, *table, 5, 1), tokens);
-        for (std::size_t t = 0; t < tokens.size(); ++t)
-          same = same && same_bits(found[t], again[t]) && same_bits(few[t], steps[t]);
-        CHECK(same);
-      }
+       {dtype::q4_0, dtype::q4_1, dtype::q5_0, dtype::q5_1, dtype::q8_0, dtype::q4_k, dtype::q5_k, dtype::q6_k}) {
+    const bool tied = seed % 2 == 0;
+    llama_config config = small_config();
+    config.num_hidden_layers = 1;
+    config.hidden_size = config.intermediate_size = 256;
+    config.head_dim = 32;
+    config.num_attention_heads = 8;
+    config.tie_word_embeddings = tied;
+    const auto lying = random_weights(config, type, ++seed);
+    const auto packed = tulu::test::in_panels(*lying);
+    const auto tokens = random_tokens(config, 41, seed);
+    const rows wanted = fresh_logits(*make_model(lying), tokens);
+    for (const model_table* table : tulu::test::usable_models()) {
+      if (!table->has_panels()) continue;
+      INFO(std::string{table->backend}, " ", std::string{tulu::name(type)}, " ", tied);
+      const rows found = fresh_logits(*make_model(packed, *table), tokens);
+      CHECK(distance(found, wanted) <= panel_bound(*table, type, true));
+      const rows again = fresh_logits(*make_model(packed, *table, 64, 3), tokens);
+      rows steps;
+      const auto model = make_model(packed, *table, 64, 2);
+      kv_cache cache = model->make_cache(41, dtype::f32);
+      for (const token_id token : tokens) steps.push_back(copy(model->step(cache, token)));
+      CHECK(distance(steps, wanted) <= panel_bound(*table, type, false));
+      bool same = true;
+      const rows few = fresh_logits(*make_model(packed, *table, 5, 1), tokens);
+      for (std::size_t t = 0; t < tokens.size(); ++t)
+        same = same && same_bits(found[t], again[t]) && same_bits(few[t], steps[t]);
+      CHECK(same);
     }
+  }
 }
 
 TEST_CASE("weights in panels are refused by a backend without kernels for them") {
