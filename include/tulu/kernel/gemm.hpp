@@ -94,24 +94,15 @@ void multiply_tile(const Scalar* w, const Scalar* tile, std::size_t columns, flo
   for (std::size_t r = 0; r < rows; ++r)
     for (std::size_t v = 0; v < registers; ++v)
       sums[r][v] = first ? Backend::set(0) : Backend::load(out + r * width + v * lanes);
-  const auto add_products = [&](const auto& load, const auto& broadcast, const auto& product) {
-    for (std::size_t k = 0; k < columns; k += step) {
-      decltype(load(tile)) tokens[registers];
-      for (std::size_t v = 0; v < registers; ++v) tokens[v] = load(tile + k * width + v * lanes * step);
-      for (std::size_t r = 0; r < rows; ++r) {
-        const auto weight = broadcast(w + r * block_columns + k);
-        for (std::size_t v = 0; v < registers; ++v) sums[r][v] = product(weight, tokens[v], sums[r][v]);
-      }
+  using products = products_of<Backend, Scalar>;
+  for (std::size_t k = 0; k < columns; k += step) {
+    typename products::operand tokens[registers];
+    for (std::size_t v = 0; v < registers; ++v) tokens[v] = products::load(tile + k * width + v * lanes * step);
+    for (std::size_t r = 0; r < rows; ++r) {
+      const auto weight = products::broadcast(w + r * block_columns + k);
+      for (std::size_t v = 0; v < registers; ++v) sums[r][v] = products::add(weight, tokens[v], sums[r][v]);
     }
-  };
-  if constexpr (step == 2)
-    add_products([](const bf16* from) { return Backend::load_pairs(from); },
-                 [](const bf16* from) { return Backend::set_pair(from); },
-                 [](auto a, auto b, f32 sum) { return Backend::dot_bf16(sum, a, b); });
-  else
-    add_products([](const float* from) { return Backend::load(from); },
-                 [](const float* from) { return Backend::set(*from); },
-                 [](f32 a, f32 b, f32 sum) { return Backend::fma(a, b, sum); });
+  }
   for (std::size_t r = 0; r < rows; ++r)
     for (std::size_t v = 0; v < registers; ++v) Backend::store(out + r * width + v * lanes, sums[r][v]);
 }

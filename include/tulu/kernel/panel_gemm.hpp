@@ -136,29 +136,19 @@ void multiply_panels(const Scalar* panels, std::size_t panel_stride, std::size_t
   unroll<Panels>([&](auto p) {
     unroll<Tokens>([&](auto t) { unroll<registers>([&](auto r) { sums[p][t][r] = Backend::set(0); }); });
   });
+  using products = products_of<Backend, Scalar>;
   constexpr std::size_t step = product_step<Scalar>;
   for (std::size_t k = 0; k < depth; k += step, panels += step * panel_rows, x += step) {
-    const auto add_products = [&](const auto& load, const auto& broadcast, const auto& product) {
-      using operand = decltype(load(panels));
-      operand weights[Panels][registers];
+    typename products::operand weights[Panels][registers];
+    unroll<Panels>([&](auto p) {
+      unroll<registers>([&](auto r) { weights[p][r] = products::load(panels + p * panel_stride + r * lanes * step); });
+    });
+    unroll<Tokens>([&](auto t) {
+      const auto token = products::broadcast(x + t * x_stride);
       unroll<Panels>([&](auto p) {
-        unroll<registers>([&](auto r) { weights[p][r] = load(panels + p * panel_stride + r * lanes * step); });
+        unroll<registers>([&](auto r) { sums[p][t][r] = products::add(weights[p][r], token, sums[p][t][r]); });
       });
-      unroll<Tokens>([&](auto t) {
-        const operand token = broadcast(x + t * x_stride);
-        unroll<Panels>([&](auto p) {
-          unroll<registers>([&](auto r) { sums[p][t][r] = product(weights[p][r], token, sums[p][t][r]); });
-        });
-      });
-    };
-    if constexpr (std::same_as<Scalar, bf16>)
-      add_products([](const bf16* from) { return Backend::load_pairs(from); },
-                   [](const bf16* from) { return Backend::set_pair(from); },
-                   [](auto a, auto b, f32 sum) { return Backend::dot_bf16(sum, a, b); });
-    else
-      add_products([](const float* from) { return Backend::load(from); },
-                   [](const float* from) { return Backend::set(*from); },
-                   [](f32 a, f32 b, f32 sum) { return Backend::fma(a, b, sum); });
+    });
   }
   unroll<Panels>([&](auto p) {
     const std::size_t present = rows - p * panel_rows < panel_rows ? rows - p * panel_rows : panel_rows;

@@ -24,6 +24,31 @@ inline constexpr bool has_tiles = requires {
 template <class Scalar>
 inline constexpr std::size_t product_step = std::same_as<Scalar, bf16> ? 2 : 1;
 
+/// Registers of product_step elements a lane, and their products summed in float32.
+template <class Backend, class Scalar>
+struct products_of {
+  [[nodiscard]] static auto load(const Scalar* from) noexcept {
+    if constexpr (std::same_as<Scalar, bf16>)
+      return Backend::load_pairs(from);
+    else
+      return Backend::load(from);
+  }
+  /// The same elements in every lane.
+  [[nodiscard]] static auto broadcast(const Scalar* from) noexcept {
+    if constexpr (std::same_as<Scalar, bf16>)
+      return Backend::set_pair(from);
+    else
+      return Backend::set(*from);
+  }
+  using operand = decltype(load(nullptr));
+  [[nodiscard]] static auto add(operand a, operand b, typename Backend::f32 sum) noexcept {
+    if constexpr (std::same_as<Scalar, bf16>)
+      return Backend::dot_bf16(sum, a, b);
+    else
+      return Backend::fma(a, b, sum);
+  }
+};
+
 }  // namespace detail
 
 /// What products with many tokens are computed in: bfloat16, with sums in float32, where the backend has instructions
