@@ -12,8 +12,6 @@
 #include <tulu/checkpoint/gguf.hpp>
 #include <tulu/checkpoint/open.hpp>
 
-namespace checkpoint = tulu::checkpoint;
-namespace fs = std::filesystem;
 using checkpoint::gguf_type;
 using tulu::dtype;
 using tulu::shape;
@@ -25,7 +23,10 @@ using tulu::test::temp_dir;
 using tulu::test::write_file;
 using namespace std::string_literals;
 
-namespace {
+namespace gguf_test {
+
+namespace checkpoint = tulu::checkpoint;
+namespace fs = std::filesystem;
 
 fs::path golden(const std::string& name) {
   return fs::path{TULU_TEST_DATA} / "gguf" / name;
@@ -64,8 +65,6 @@ std::string nested(std::size_t count) {
   for (std::size_t i = 0; i < count; ++i) bytes += raw(std::uint32_t{9}) + raw(std::uint64_t{1});
   return bytes + raw(std::uint32_t{0}) + raw(std::uint64_t{1}) + "x";
 }
-
-}  // namespace
 
 TEST_CASE("gguf: every type of metadata as the gguf package writes it") {
   const auto metadata = checkpoint::read_gguf_metadata(golden("types.gguf"));
@@ -362,3 +361,5 @@ TEST_CASE("gguf: key and value heads are those of head_count_kv") {
         open_with(4);
       }).ends_with("model.layers.0.self_attn.k_proj.weight: expected the rows of 4 heads of even size, found [4, 1]"));
 }
+
+}  // namespace gguf_test

@@ -12,7 +12,6 @@
 #include "../support/temp_dir.hpp"
 #include <tulu/checkpoint/load_llama_config.hpp>
 
-namespace fs = std::filesystem;
 using tulu::load_llama_config;
 using tulu::rope_scaling_type;
 using tulu::test::gguf_builder;
@@ -20,7 +19,9 @@ using tulu::test::message_of;
 using tulu::test::temp_dir;
 using tulu::test::write_file;
 
-namespace {
+namespace gguf_config_test {
+
+namespace fs = std::filesystem;
 
 using ids = std::vector<std::uint32_t>;
 
@@ -61,8 +62,6 @@ struct required_keys {
     return file;
   }
 };
-
-}  // namespace
 
 TEST_CASE("gguf_config: the model that a converter made is the one it was made from") {
   for (const auto& each : {std::pair{"bias.gguf", "bias"}, std::pair{"linear-00002-of-00003.gguf", "linear"}}) {
@@ -249,3 +248,5 @@ TEST_CASE("gguf_config: each key broken") {
                     .entry("llama.vocab_size", one)) ==
         "llama.attention.layer_norm_rms_epsilon: expected a number, found no such key");
 }
+
+}  // namespace gguf_config_test

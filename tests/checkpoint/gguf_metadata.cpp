@@ -8,12 +8,13 @@
 #include "../support/temp_dir.hpp"
 #include <tulu/checkpoint/gguf_metadata.hpp>
 
-namespace checkpoint = tulu::checkpoint;
 using checkpoint::gguf_metadata;
 using checkpoint::gguf_value;
 using tulu::test::message_of;
 
-namespace {
+namespace gguf_metadata_test {
+
+namespace checkpoint = tulu::checkpoint;
 
 gguf_metadata sample() {
   return {"m.gguf",
@@ -22,8 +23,6 @@ gguf_metadata sample() {
            {"list", gguf_value::array_of<std::string>({"x", "y"})},
            {"a\n", gguf_value::of(2.5F)}}};
 }
-
-}  // namespace
 
 TEST_CASE("gguf_metadata: entries in their order, values by key") {
   const auto metadata = sample();
@@ -61,3 +60,5 @@ TEST_CASE("gguf_metadata: a key that is there twice is refused") {
         gguf_metadata{"m.gguf", {{"k", gguf_value::of(true)}, {"j", gguf_value::of(true)}, {"k", gguf_value::of(1.0)}}};
       }) == "m.gguf: k: expected each key once, found it again");
 }
+
+}  // namespace gguf_metadata_test

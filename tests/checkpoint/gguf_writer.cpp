@@ -12,8 +12,6 @@
 #include <tulu/checkpoint/gguf.hpp>
 #include <tulu/checkpoint/gguf_writer.hpp>
 
-namespace checkpoint = tulu::checkpoint;
-namespace fs = std::filesystem;
 using checkpoint::gguf_entry;
 using checkpoint::gguf_metadata;
 using checkpoint::gguf_tensor;
@@ -25,7 +23,10 @@ using tulu::test::message_of;
 using tulu::test::read_file;
 using tulu::test::temp_dir;
 
-namespace {
+namespace gguf_writer_test {
+
+namespace checkpoint = tulu::checkpoint;
+namespace fs = std::filesystem;
 
 std::string counted(std::size_t size) {
   std::string bytes(size, '\0');
@@ -48,8 +49,6 @@ std::string plan_failure(const gguf_tensor& tensor) {
     static_cast<void>(checkpoint::plan_gguf(gguf_metadata{"x", {}}, tensors));
   });
 }
-
-}  // namespace
 
 TEST_CASE("gguf_writer: a file that is copied entry by entry and tensor by tensor is the same file") {
   for (const char* name : {"types.gguf", "bias.gguf"}) {
@@ -158,3 +157,5 @@ TEST_CASE("gguf_writer: what ggml can not hold") {
           static_cast<void>(checkpoint::plan_gguf(gguf_metadata{"x", {}}, twice));
         }) == "x: t: expected each tensor once, found it again");
 }
+
+}  // namespace gguf_writer_test

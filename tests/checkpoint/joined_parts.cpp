@@ -9,7 +9,7 @@
 #include "../support/temp_dir.hpp"
 #include <tulu/checkpoint/detail/joined_parts.hpp>
 
-namespace {
+namespace joined_parts_test {
 
 using tulu::checkpoint::stored_tensor;
 using tulu::checkpoint::detail::join_parts;
@@ -32,8 +32,6 @@ std::vector<std::uint16_t> elements(const stored_tensor& tensor, std::size_t fir
   tensor.read(first, count, std::as_writable_bytes(std::span{out}));
   return out;
 }
-
-}  // namespace
 
 TEST_CASE("join_parts: rows below each other and beside each other, in every range") {
   const tulu::test::temp_dir dir;
@@ -79,3 +77,5 @@ TEST_CASE("join_parts: parts of another shape or type, and vectors, are refused"
       "n", tulu::dtype::u16, {4}, part(dir, 0, 2, 3).source(), tulu::checkpoint::storage_layout{}};
   CHECK(message({vector, vector}).find("expected a matrix of plain elements, found U16 [4]") != std::string::npos);
 }
+
+}  // namespace joined_parts_test

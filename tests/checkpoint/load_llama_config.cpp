@@ -8,14 +8,15 @@
 #include "../support/temp_dir.hpp"
 #include <tulu/checkpoint/load_llama_config.hpp>
 
-namespace fs = std::filesystem;
 using tulu::load_llama_config;
 using tulu::rope_scaling_type;
 using tulu::test::message_of;
 using tulu::test::temp_dir;
 using tulu::test::write_file;
 
-namespace {
+namespace load_llama_config_test {
+
+namespace fs = std::filesystem;
 
 using ids = std::vector<std::uint32_t>;
 
@@ -42,8 +43,6 @@ std::string failure_of(const std::string& keys) {
 bool contains(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
-
-}  // namespace
 
 TEST_CASE("load_llama_config: what config.json leaves out is as in LlamaConfig") {
   const auto config = parse("");
@@ -256,3 +255,5 @@ TEST_CASE("load_llama_config: a weight file stands for its folder, and what is m
   write_file(dir.path() / "config.json", R"({"model_type": "llama", "vocab_size": 77})");
   CHECK(load_llama_config(dir.path() / "model.safetensors").vocab_size == 77);
 }
+
+}  // namespace load_llama_config_test

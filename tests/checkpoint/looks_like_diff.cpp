@@ -10,13 +10,14 @@
 #include <tulu/checkpoint/looks_like_diff.hpp>
 #include <tulu/checkpoint/open.hpp>
 
-namespace checkpoint = tulu::checkpoint;
 using tulu::dtype;
 using tulu::test::message_of;
 using tulu::test::model_values;
 using tulu::test::temp_dir;
 
-namespace {
+namespace looks_like_diff_test {
+
+namespace checkpoint = tulu::checkpoint;
 
 /// A model of two norms of 20000 values, one more than a window holds, and a matrix.
 model_values with_norms(float first, float last, dtype type) {
@@ -33,8 +34,6 @@ std::optional<std::string> verdict(const model_values& tensors,
   tulu::test::write_safetensors(dir.path() / "model.safetensors", tensors, metadata);
   return checkpoint::looks_like_diff(checkpoint::open(dir.path() / "model.safetensors"));
 }
-
-}  // namespace
 
 TEST_CASE("looks_like_diff: norm weights tell, in every type") {
   for (const dtype type : {dtype::f32, dtype::f16, dtype::bf16}) {
@@ -87,3 +86,5 @@ TEST_CASE("looks_like_diff: GGUF files, by their marker or their norms") {
   CHECK(verdict_of(tulu::test::small_gguf().tensor("output_norm.weight", {1}, 0, 4)) ==
         "its one RMSNorm weight is near zero");
 }
+
+}  // namespace looks_like_diff_test

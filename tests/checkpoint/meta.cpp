@@ -9,14 +9,15 @@
 #include <tulu/checkpoint/load_llama_config.hpp>
 #include <tulu/checkpoint/open.hpp>
 
-namespace fs = std::filesystem;
-namespace checkpoint = tulu::checkpoint;
 using tulu::load_llama_config;
 using tulu::test::message_of;
 using tulu::test::temp_dir;
 using tulu::test::write_file;
 
-namespace {
+namespace meta_test {
+
+namespace fs = std::filesystem;
+namespace checkpoint = tulu::checkpoint;
 
 const fs::path data = fs::path{TULU_TEST_DATA} / "meta";
 
@@ -55,8 +56,6 @@ struct scratch {
   }
   void params(const std::string& text) const { write_file(dir.path() / "params.json", text); }
 };
-
-}  // namespace
 
 TEST_CASE("open: a Meta checkpoint gives the tensors that transformers' converter writes, of one file and of two") {
   check_same(checkpoint::open(data / "whole"), checkpoint::open(data / "whole.safetensors"));
@@ -167,3 +166,5 @@ TEST_CASE("a Meta checkpoint: params.json that the tensors contradict is refused
   folder.params(R"({"dim": 12, "n_layers": 2, "n_heads": 6, "multiple_of": 8})");
   CHECK(contains(folder.error_of_open(), "params.json: n_heads: expected 12 rows"));
 }
+
+}  // namespace meta_test

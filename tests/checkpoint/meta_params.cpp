@@ -6,7 +6,7 @@
 #include "../support/temp_dir.hpp"
 #include <tulu/checkpoint/meta_params.hpp>
 
-namespace {
+namespace meta_params_test {
 
 using tulu::checkpoint::meta_params;
 
@@ -21,8 +21,6 @@ void refused(const std::string& text, std::string_view part) {
   INFO(message);
   CHECK(message.find(part) != std::string::npos);
 }
-
-}  // namespace
 
 TEST_CASE("load_meta_params: the file of Llama 3.1 8B") {
   const auto params = parse(R"({"dim": 4096, "ffn_dim_multiplier": 1.3, "multiple_of": 1024, "n_heads": 32,
@@ -75,3 +73,5 @@ TEST_CASE("load_meta_params: numbers that no model has") {
   refused(R"({"model": {"dim": 8, "n_heads": 2}})", "model.n_layers: expected a number, found none");
   refused(R"({"dim": 8, "n_layers": 1, "n_heads": 2, "quantization_args": {}})", "quantization_args: expected none");
 }
+
+}  // namespace meta_params_test

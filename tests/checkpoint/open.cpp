@@ -7,14 +7,15 @@
 #include "../support/raw_safetensors.hpp"
 #include <tulu/checkpoint/open.hpp>
 
-namespace checkpoint = tulu::checkpoint;
-namespace fs = std::filesystem;
 using tulu::dtype;
 using tulu::test::message_of;
 using tulu::test::temp_dir;
 using tulu::test::write_file;
 
-namespace {
+namespace open_test {
+
+namespace checkpoint = tulu::checkpoint;
+namespace fs = std::filesystem;
 
 const fs::path golden = fs::path{TULU_TEST_DATA} / "safetensors";
 
@@ -56,8 +57,6 @@ struct sharded_folder {
     write_file(index, checkpoint::format_shard_index(names, 3));
   }
 };
-
-}  // namespace
 
 TEST_CASE("open: a folder of shards as the safetensors package and transformers write it") {
   const auto opened = checkpoint::open(golden / "sharded");
@@ -246,3 +245,5 @@ TEST_CASE("open: a folder in place of a file is refused") {
   fs::create_directory(dir.path() / "model.safetensors");
   CHECK_FALSE(failure(dir.path()).empty());
 }
+
+}  // namespace open_test

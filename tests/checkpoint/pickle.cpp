@@ -9,7 +9,7 @@
 #include "../support/zip_builder.hpp"
 #include <tulu/checkpoint/detail/pickle.hpp>
 
-namespace {
+namespace pickle_test {
 
 using namespace tulu::checkpoint::detail;
 using namespace std::string_literals;
@@ -49,8 +49,6 @@ const std::string float_storage = "(" + text("storage") + "ctorch\nFloatStorage\
 const std::string rebuild = "ctorch._utils\n_rebuild_tensor_v2\n";
 /// A tensor of 6 floats as [2, 3], without the REDUCE.
 const std::string tensor = rebuild + "(" + float_storage + "K\6tQK\0K\2K\3\x86K\3K\1\x86\x89)tR"s;
-
-}  // namespace
 
 TEST_CASE("numbers of every width are unpickled") {
   const auto number = [](const std::string& pickle) {
@@ -274,3 +272,5 @@ TEST_CASE("a pickle of too many objects is refused") {
   refused(repeat("N", unpickler::most_objects + 1) + ".", "objects in a pickle");
   refused("N" + repeat("2", unpickler::most_objects + 1) + ".", "a stack of at most");
 }
+
+}  // namespace pickle_test

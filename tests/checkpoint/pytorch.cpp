@@ -15,7 +15,7 @@
 #include "../support/zip_builder.hpp"
 #include <tulu/checkpoint/pytorch.hpp>
 
-namespace {
+namespace pytorch_test {
 
 using namespace std::string_literals;
 using tulu::checkpoint::stored_tensor;
@@ -105,8 +105,6 @@ std::string archive(std::string_view pickle) {
   return zip_builder{}.add({"m/data.pkl", std::string{pickle}}).add({"m/data/0", std::string(24, 'x')}).finish();
 }
 
-}  // namespace
-
 TEST_CASE("checkpoints of torch.save give the names, shapes and elements that torch sees") {
   for (const std::string name :
        {"zip_dtypes", "zip_views", "zip_protocol4", "zip_big_endian", "zip_module", "zip_parameters", "zip_nested",
@@ -147,8 +145,6 @@ TEST_CASE("every range of a strided tensor reads as the same range of the whole"
   }
 }
 
-namespace {
-
 /// A tensor of u32 in `path`, whose element i of the file is i.
 stored_tensor numbered(const std::filesystem::path& path, const std::vector<std::size_t>& extents,
                        const std::vector<std::size_t>& strides, std::size_t first) {
@@ -173,8 +169,6 @@ std::vector<std::uint32_t> expected(const std::vector<std::size_t>& extents, con
   }
   return out;
 }
-
-}  // namespace
 
 TEST_CASE("strided tensors larger than the scratch, with wide gaps or many axes, read correctly") {
   const scratch s;
@@ -374,3 +368,5 @@ TEST_CASE("every corruption of a byte of a checkpoint is refused or read, never 
   }
   CHECK(refused > 1000);
 }
+
+}  // namespace pytorch_test

@@ -12,13 +12,14 @@
 #include "../support/temp_dir.hpp"
 #include <tulu/checkpoint/rotary_rows.hpp>
 
-namespace checkpoint = tulu::checkpoint;
 using checkpoint::rotary_order;
 using checkpoint::stored_tensor;
 using tulu::dtype;
 using tulu::shape;
 
-namespace {
+namespace rotary_rows_test {
+
+namespace checkpoint = tulu::checkpoint;
 
 /// A tensor whose bytes are random but fixed.
 stored_tensor make(const tulu::test::temp_dir& dir, dtype type, shape extents) {
@@ -41,8 +42,6 @@ stored_tensor to_pairs(const stored_tensor& tensor, std::size_t heads) {
 stored_tensor to_halves(const stored_tensor& tensor, std::size_t heads) {
   return checkpoint::reorder_rotary_rows(tensor, heads, rotary_order::pairs, rotary_order::halves);
 }
-
-}  // namespace
 
 TEST_CASE("rotary_rows: the two rows of a pair stand side by side in one order and half a head apart in the other") {
   // numpy.arange(8).reshape(2, 4).T.reshape(8), as convert_hf_to_gguf.py's permute
@@ -123,3 +122,5 @@ TEST_CASE("rotary_rows: which tensors have them") {
   CHECK_FALSE(has_rotary_rows("model.layers.3.self_attn.o_proj.weight"));
   CHECK_FALSE(has_rotary_rows("blk.3.attn_q.weight"));
 }
+
+}  // namespace rotary_rows_test

@@ -9,14 +9,15 @@
 #include "../support/raw_safetensors.hpp"
 #include <tulu/checkpoint/safetensors.hpp>
 
-namespace checkpoint = tulu::checkpoint;
 using tulu::dtype;
 using tulu::test::message_of;
 using tulu::test::raw_safetensors;
 using tulu::test::temp_dir;
 using namespace std::string_literals;
 
-namespace {
+namespace safetensors_test {
+
+namespace checkpoint = tulu::checkpoint;
 
 checkpoint::safetensors_contents read_golden(const std::string& name) {
   const auto path = std::filesystem::path{TULU_TEST_DATA} / "safetensors" / name;
@@ -67,8 +68,6 @@ bool holds_0_to_5(const tulu::tensor& elements) {
   }
   return true;
 }
-
-}  // namespace
 
 TEST_CASE("safetensors: every dtype as the safetensors package writes it") {
   const auto contents = read_golden("every_dtype.safetensors");
@@ -387,3 +386,5 @@ TEST_CASE(
         std::string::npos);
   CHECK(refused({{"\xff", dtype::u8, {1}}}).find("UTF-8") != std::string::npos);
 }
+
+}  // namespace safetensors_test

@@ -6,10 +6,11 @@
 #include "../support/temp_dir.hpp"
 #include <tulu/checkpoint/shard_index.hpp>
 
-namespace checkpoint = tulu::checkpoint;
 using tulu::test::message_of;
 
-namespace {
+namespace shard_index_test {
+
+namespace checkpoint = tulu::checkpoint;
 
 /// What follows the file's name in the error for this index; empty when it is read.
 std::string failure(const std::string& content) {
@@ -25,8 +26,6 @@ std::string failure(const std::string& content) {
 std::string failure_of_name(const std::string& json_string) {
   return failure("{\"weight_map\":{\"w\":" + json_string + "}}");
 }
-
-}  // namespace
 
 TEST_CASE("shard_index: the files are sorted, each once") {
   const tulu::test::temp_dir dir;
@@ -77,3 +76,5 @@ TEST_CASE("format_shard_index: byte for byte what json.dumps(indent=2, sort_keys
 TEST_CASE("format_shard_index: the same tensor twice is refused") {
   CHECK(!message_of([] { static_cast<void>(checkpoint::format_shard_index({{"a", "x"}, {"a", "y"}}, 0)); }).empty());
 }
+
+}  // namespace shard_index_test

@@ -8,15 +8,13 @@
 
 using namespace tulu;
 
-namespace {
+namespace shard_writer_test {
 
 checkpoint::sha256_digest hash_of(std::string_view text) {
   io::sha256 hash{io::portable_sha256};
   hash.update(std::as_bytes(std::span{text}));
   return hash.finish();
 }
-
-}  // namespace
 
 TEST_CASE("a shard is its prefix and its tensors, whatever their sizes, and is hashed as a whole and in parts") {
   constexpr std::size_t window = checkpoint::shard_writer::window_bytes;
@@ -70,3 +68,5 @@ TEST_CASE("a shard on a full device fails with the name of the file") {
   });
   CHECK(failed.find(".x.partial: cannot write") != std::string::npos);
 }
+
+}  // namespace shard_writer_test

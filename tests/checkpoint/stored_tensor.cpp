@@ -11,11 +11,12 @@
 #include "../support/temp_dir.hpp"
 #include <tulu/checkpoint/stored_tensor.hpp>
 
-namespace checkpoint = tulu::checkpoint;
 using tulu::dtype;
 using tulu::test::message_of;
 
-namespace {
+namespace stored_tensor_test {
+
+namespace checkpoint = tulu::checkpoint;
 
 /// A file of the bytes 0, 1, 2, … 99.
 struct counting_file {
@@ -44,8 +45,6 @@ std::vector<int> read(const checkpoint::stored_tensor& tensor, std::size_t first
   tensor.read(first, count, out);
   return bytes_of(out);
 }
-
-}  // namespace
 
 TEST_CASE("stored_tensor: what it says of itself") {
   const counting_file file;
@@ -176,3 +175,5 @@ TEST_CASE("stored_tensor: several threads map and read one file") {
   for (std::thread& thread : threads) thread.join();
   for (const int sum : sums) CHECK(sum == 9900);
 }
+
+}  // namespace stored_tensor_test

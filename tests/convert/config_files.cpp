@@ -7,7 +7,7 @@
 #include <tulu/checkpoint/load_llama_config.hpp>
 #include <tulu/convert/config_files.hpp>
 
-namespace {
+namespace config_files_test {
 
 /// The configuration that format_config's text gives when it is read again.
 tulu::llama_config read_again(const tulu::llama_config& config) {
@@ -56,8 +56,6 @@ void check_same(const tulu::llama_config& found, const tulu::llama_config& confi
   CHECK(found.scaling.factor == config.scaling.factor);
 }
 
-}  // namespace
-
 TEST_CASE("format_config: what load_llama_config reads from it is the configuration") {
   check_same(read_again({.bos_token_id = 1, .eos_token_ids = {2}}), {.bos_token_id = 1, .eos_token_ids = {2}});
   tulu::llama_config config = odd_config();
@@ -86,3 +84,5 @@ TEST_CASE("format_config: the factors of rope_freqs.weight are Llama 3.1's scali
   const std::string message = tulu::test::message_of([&] { static_cast<void>(read_again(read)); });
   CHECK(message.find("rope_freqs.weight: expected") != std::string::npos);
 }
+
+}  // namespace config_files_test

@@ -9,15 +9,16 @@
 #include "../support/model_folder.hpp"
 #include <tulu/checkpoint/open.hpp>
 #include <tulu/convert/converted_tensor.hpp>
+#include <tulu/kernel/dispatch.hpp>
 #include <tulu/tensor/block_codec.hpp>
 
-namespace {
+namespace converted_tensor_test {
 
 using tulu::dtype;
 using tulu::checkpoint::stored_tensor;
 using tulu::convert::converted;
 
-const tulu::kernel::elementwise_table& kernels = tulu::kernel::elementwise_for<tulu::simd::portable>();
+const tulu::kernel::elementwise_table& kernels = *tulu::kernel::backend_portable().elementwise;
 
 /// A matrix of F32 in a file, and its values.
 struct fixture {
@@ -34,8 +35,6 @@ std::vector<std::byte> bytes_of_range(const stored_tensor& tensor, std::size_t f
   tensor.read(first, count, out);
   return out;
 }
-
-}  // namespace
 
 TEST_CASE("converted: every type is encoded as block_codec does, in any range") {
   const fixture data;
@@ -88,3 +87,5 @@ TEST_CASE("converted: what cannot be is refused by name") {
   const stored_tensor integers{"i", dtype::i32, {70, 512}, data.tensor.source(), data.tensor.layout()};
   CHECK(message(integers, dtype::f32).find("found I32") != std::string::npos);
 }
+
+}  // namespace converted_tensor_test

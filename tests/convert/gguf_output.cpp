@@ -13,7 +13,7 @@
 #include <tulu/convert/gguf_output.hpp>
 #include <tulu/convert/memory_tensor.hpp>
 
-namespace {
+namespace gguf_output_test {
 
 namespace fs = std::filesystem;
 using tulu::dtype;
@@ -42,8 +42,6 @@ struct fixture {
             {{"made", "from this"}}};
   }
 };
-
-}  // namespace
 
 TEST_CASE("write_gguf: the file holds the tensors of the job, its manifest their hashes") {
   fixture data;
@@ -116,3 +114,5 @@ TEST_CASE("output_lock: one run on an output at a time") {
   }
   CHECK(message_of(take).empty());
 }
+
+}  // namespace gguf_output_test

@@ -7,7 +7,7 @@
 #include <doctest/doctest.h>
 #include <examples/support/answer_printer.hpp>
 
-namespace {
+namespace answer_printer_test {
 
 /// What is on stdout after an answer that came in these parts.
 std::string printed(std::initializer_list<std::string_view> parts, bool on_terminal = false) {
@@ -19,8 +19,6 @@ std::string printed(std::initializer_list<std::string_view> parts, bool on_termi
   std::cout.rdbuf(before);
   return out.str();
 }
-
-}  // namespace
 
 TEST_CASE("an answer ends with one newline, whatever it ends with") {
   CHECK(printed({}) == "\n");
@@ -37,3 +35,5 @@ TEST_CASE("a terminal gets no control characters, a file gets all") {
   CHECK(printed({text}) == text + "\n");
   CHECK(printed({text}, true) == cli::harmless(text) + "\n");
 }
+
+}  // namespace answer_printer_test

@@ -10,6 +10,8 @@
 
 #include "support/temp_dir.hpp"
 
+namespace input_history_test {
+
 using lines = std::vector<std::string>;
 
 TEST_CASE("what was appended is loaded again, oldest first, line ends included") {
@@ -50,3 +52,5 @@ TEST_CASE("a history that cannot be kept is empty") {
   below.append("lost");
   CHECK(below.load().empty());
 }
+
+}  // namespace input_history_test

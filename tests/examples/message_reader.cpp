@@ -7,7 +7,7 @@
 #include <doctest/doctest.h>
 #include <examples/support/message_reader.hpp>
 
-namespace {
+namespace message_reader_test {
 
 using cli::line_status;
 
@@ -35,8 +35,6 @@ given_lines typed(const std::vector<std::string>& texts) {
   for (const std::string& text : texts) lines.push_back({line_status::read, text});
   return given_lines{std::move(lines)};
 }
-
-}  // namespace
 
 TEST_CASE("a line is a message, and then comes the end") {
   given_lines lines = typed({"one", ""});
@@ -109,3 +107,5 @@ TEST_CASE("the end within a message is the end") {
   given_lines lines = typed({"one\\"});
   CHECK(cli::message_reader{lines}.next().status == line_status::end);
 }
+
+}  // namespace message_reader_test

@@ -6,14 +6,12 @@
 #include <doctest/doctest.h>
 #include <examples/support/slash_commands.hpp>
 
-namespace {
+namespace slash_commands_test {
 
 std::string word_of(std::string_view message) {
   const auto line = cli::parse_command(message);
   return line ? std::string{line->word} + "|" + std::string{line->argument} : "none";
 }
-
-}  // namespace
 
 TEST_CASE("a command is a slash and a word, alone or before whitespace") {
   CHECK(word_of("/help") == "help|");
@@ -70,3 +68,5 @@ TEST_CASE("the help names every command once") {
   for (const cli::command_entry& entry : cli::commands)
     CHECK(help.find("/" + std::string{entry.word}) != std::string::npos);
 }
+
+}  // namespace slash_commands_test

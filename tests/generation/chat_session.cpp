@@ -16,7 +16,7 @@
 #include <tulu/chat/vicuna.hpp>
 #include <tulu/generation/chat_session.hpp>
 
-namespace {
+namespace chat_session_test {
 
 using ids = std::vector<tulu::token_id>;
 using tulu::chat::message;
@@ -58,8 +58,6 @@ struct fixture {
 };
 
 const std::vector<message> hi_ab{{role::user, "Hi"}, {role::assistant, "ab"}};
-
-}  // namespace
 
 TEST_CASE("a session reads like its description") {
   tulu::test::scripted_model model{letters().size(), 512};
@@ -330,3 +328,5 @@ TEST_CASE("a restored session goes on like the first") {
   CHECK_THROWS_AS(second.chat.restore(bad), tulu::error);
   CHECK(second.messages().size() == 4);
 }
+
+}  // namespace chat_session_test

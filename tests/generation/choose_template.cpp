@@ -12,7 +12,7 @@
 #include <tulu/generation/choose_template.hpp>
 #include <tulu/io/json.hpp>
 
-namespace {
+namespace choose_template_test {
 
 namespace fs = std::filesystem;
 using tulu::tokenizer_mode;
@@ -30,8 +30,6 @@ struct model_folder {
   tulu::test::temp_dir temporary;
   fs::path path;
 };
-
-}  // namespace
 
 TEST_CASE("choose_template: the chat template of tokenizer_config.json, of several the one named default") {
   const model_folder model;
@@ -183,3 +181,5 @@ TEST_CASE("choose_tokenizer_mode: the mode of the training where the files allow
   CHECK(mode_of("chatml") == tokenizer_mode::hf);
   CHECK_FALSE(tulu::choose_tokenizer_mode(tulu::chat::raw_template{}, model.path / "tokenizer.model").has_value());
 }
+
+}  // namespace choose_template_test

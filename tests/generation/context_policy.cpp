@@ -6,7 +6,7 @@
 #include "support/temp_dir.hpp"
 #include <tulu/generation/context_policy.hpp>
 
-namespace {
+namespace context_policy_test {
 
 using tulu::context_policy;
 
@@ -14,8 +14,6 @@ using tulu::context_policy;
 std::size_t dropped(std::size_t turns, std::size_t at_least, std::size_t room, std::size_t capacity) {
   return tulu::turns_to_drop(turns, at_least, room, capacity, [&](std::size_t count) { return 10 * (turns - count); });
 }
-
-}  // namespace
 
 TEST_CASE("each policy has its own idea of the room for an answer") {
   CHECK(tulu::answer_room(context_policy::refuse, 100, 500) == 500);
@@ -51,3 +49,5 @@ TEST_CASE("the newest turn is never dropped") {
   CHECK(dropped(5, 0, 20, 5) == 4);
   CHECK(dropped(5, 9, 20, 100) == 4);
 }
+
+}  // namespace context_policy_test

@@ -12,7 +12,7 @@
 #include <tulu/generation/encode_prompt.hpp>
 #include <tulu/generation/load_tokenizer.hpp>
 
-namespace {
+namespace encode_prompt_test {
 
 using tulu::token_id;
 using tulu::tokenizer;
@@ -63,8 +63,6 @@ std::optional<tokenizer> real_tokenizer(std::string_view mode) {
 constexpr tokenizer_mode hf_modes[] = {tokenizer_mode::hf_legacy, tokenizer_mode::hf, tokenizer_mode::hf_fast};
 constexpr tokenizer_mode all_modes[] = {tokenizer_mode::spm, tokenizer_mode::hf_legacy, tokenizer_mode::hf,
                                         tokenizer_mode::hf_fast};
-
-}  // namespace
 
 TEST_CASE("encode_prompt: conversations have the ids of transformers for LLaMA's tokenizer") {
   for (const std::string name : {"tulu", "alpaca", "vicuna", "llama2"}) {
@@ -232,3 +230,5 @@ TEST_CASE("find_answer_end: EOS and the stops of the format, as tokens where the
   CHECK(end.ids == ids{2, 1});
   CHECK(end.texts == std::vector<std::string>{"\nUSER:", "<|eot_id|>"});
 }
+
+}  // namespace encode_prompt_test

@@ -7,7 +7,7 @@
 #include "support/proto_tokenizer.hpp"
 #include <tulu/generation/generated_ids.hpp>
 
-namespace {
+namespace generated_ids_test {
 
 using ids = std::vector<tulu::token_id>;
 
@@ -21,8 +21,6 @@ const ids spelled_ab{byte_id('a'), byte_id('b')};
 tulu::generated_ids made() {
   return tulu::generated_ids{tulu::test::tokenizer_of(tulu::test::llama_proto({"ab", "c"}))};
 }
-
-}  // namespace
 
 TEST_CASE("generated ids take the place of ids of the same bytes") {
   tulu::generated_ids answers = made();
@@ -70,3 +68,5 @@ TEST_CASE("another answer to the same prompt takes the place of the first") {
   CHECK(answers.put_into(ids{1, c, ab, eos}) == ids{1, c, ab, eos});
   CHECK(answers.put_into(ids{1, c, c, eos}) == ids{1, c, byte_id('c'), eos});
 }
+
+}  // namespace generated_ids_test

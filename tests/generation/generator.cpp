@@ -12,7 +12,7 @@
 #include "support/temp_dir.hpp"
 #include <tulu/generation/generator.hpp>
 
-namespace {
+namespace generator_test {
 
 using ids = std::vector<tulu::token_id>;
 using texts = std::vector<std::string>;
@@ -65,8 +65,6 @@ struct fixture {
   std::string bytes{};
   texts parts{};
 };
-
-}  // namespace
 
 TEST_CASE("an answer goes on to the stop token, which gives no text") {
   fixture f{{{ab, c, d}}};
@@ -299,3 +297,5 @@ TEST_CASE("lookup is for few drafts, greedy decoding and models that give the lo
         "lookup: expected 0 for a model without prefill_all, found 7");
   CHECK(generator.options().lookup == 0);
 }
+
+}  // namespace generator_test

@@ -14,7 +14,7 @@
 #include <tulu/generation/gguf_tokenizer.hpp>
 #include <tulu/generation/load_tokenizer.hpp>
 
-namespace {
+namespace gguf_tokenizer_test {
 
 using tulu::token_id;
 using tulu::tokenizer_mode;
@@ -64,8 +64,6 @@ void check_same(const tulu::tokenizer& made, const tulu::tokenizer& expected) {
     CHECK(made.decode(found) == expected.decode(found));
   }
 }
-
-}  // namespace
 
 TEST_CASE("load_gguf_tokenizer: a SentencePiece vocabulary has the ids of its tokenizer.model in every mode") {
   for (const tokenizer_mode mode : {tokenizer_mode::spm, tokenizer_mode::hf_legacy, tokenizer_mode::hf}) {
@@ -220,3 +218,5 @@ TEST_CASE("load_tokenizer: a GGUF file, whatever its name") {
   check_same(tulu::load_tokenizer(path), tulu::load_tokenizer(data / "slow/llama.model"));
   CHECK(tulu::load_tokenizer(path, tokenizer_mode::hf).mode() == tokenizer_mode::hf);
 }
+
+}  // namespace gguf_tokenizer_test

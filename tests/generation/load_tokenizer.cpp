@@ -7,7 +7,7 @@
 #include "support/temp_dir.hpp"
 #include <tulu/generation/load_tokenizer.hpp>
 
-namespace {
+namespace load_tokenizer_test {
 
 using tulu::tokenizer_mode;
 
@@ -22,8 +22,6 @@ void make_tulu_folder(const std::filesystem::path& folder) {
   tulu::test::write_file(folder / "special_tokens_map.json",
                          R"({"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"})");
 }
-
-}  // namespace
 
 TEST_CASE("load_tokenizer: the mode is spm where there is a tokenizer.model, else hf-fast") {
   const tulu::test::temp_dir folder;
@@ -102,3 +100,5 @@ TEST_CASE("load_tokenizer: in Meta's layout tokenizer.model may lie one folder u
   std::filesystem::remove(model / "params.json");
   CHECK(message().find("expected a tokenizer.model or a tokenizer.json") != std::string::npos);
 }
+
+}  // namespace load_tokenizer_test

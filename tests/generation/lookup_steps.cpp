@@ -16,11 +16,11 @@
 #include "support/random_model.hpp"
 #include "support/scripted_model.hpp"
 #include <tulu/generation/generator.hpp>
+#include <tulu/kernel/dispatch.hpp>
 #include <tulu/kernel/gemv.hpp>
 #include <tulu/model/llama_model.hpp>
-#include <tulu/simd/portable.hpp>
 
-namespace {
+namespace lookup_steps_test {
 
 using ids = std::vector<tulu::token_id>;
 using tulu::dtype;
@@ -52,7 +52,7 @@ tulu::llama_config small_config() {
 std::unique_ptr<tulu::llama_model> small_model(unsigned seed, dtype type = dtype::f32, std::size_t max_batch = 64,
                                                const tulu::llama_config& config = small_config()) {
   return std::make_unique<tulu::llama_model>(
-      tulu::test::random_weights(config, type, seed), tulu::kernel::model_for<tulu::simd::portable>(),
+      tulu::test::random_weights(config, type, seed), *tulu::kernel::backend_portable().model,
       tulu::model_options{.max_batch = max_batch, .max_sequences = 1, .workers = std::make_shared<tulu::executor>(1)});
 }
 
@@ -199,8 +199,6 @@ struct script {
 
 using sizes = std::vector<std::size_t>;
 
-}  // namespace
-
 TEST_CASE("the logits of steps with drafts are those of steps, bit for bit") {
   tulu::generation_stats sum;
   unsigned seed = 0;
@@ -324,3 +322,5 @@ TEST_CASE("an answer may end at every token of a draft") {
     compare_answers(*model, options, prompt);
   }
 }
+
+}  // namespace lookup_steps_test

@@ -20,7 +20,7 @@
 #include <tulu/kernel/dispatch.hpp>
 #include <tulu/model/load.hpp>
 
-namespace {
+namespace mini_tulu_test {
 
 const std::filesystem::path mini_tulu = std::filesystem::path{TULU_TEST_DATA} / "../../examples/mini-tulu";
 
@@ -63,8 +63,6 @@ double share_answered(const std::filesystem::path& folder, const std::vector<hel
   return static_cast<double>(right) / static_cast<double>(questions.size());
 }
 
-}  // namespace
-
 TEST_CASE("mini-Tulu: the recovered model answers held-out questions, the base in the same format does not") {
   const std::vector<held_out> questions = load_questions();
   REQUIRE(questions.size() == 300);
@@ -77,3 +75,5 @@ TEST_CASE("mini-Tulu: the recovered model answers held-out questions, the base i
   CHECK(tuned >= 0.9);
   CHECK(base < 0.1);
 }
+
+}  // namespace mini_tulu_test

@@ -13,7 +13,7 @@
 
 #include <tulu/generation/perplexity.hpp>
 
-namespace {
+namespace perplexity_test {
 
 using ids_type = std::vector<tulu::token_id>;
 
@@ -62,8 +62,6 @@ std::string refusal(const ids_type& ids, const tulu::perplexity_options& options
   model.spoilt = spoilt;
   return tulu::test::message_of([&] { static_cast<void>(tulu::perplexity(model, ids, options)); });
 }
-
-}  // namespace
 
 TEST_CASE("perplexity: the second halves of chunks, each with BOS in the place of its first id") {
   const ids_type ids = make_ids(29);
@@ -155,3 +153,5 @@ TEST_CASE("perplexity: an id that cannot be makes it infinite") {
   CHECK(tulu::perplexity(model, ids, {.context = 8, .bos = {}}).perplexity() ==
         std::numeric_limits<double>::infinity());
 }
+
+}  // namespace perplexity_test

@@ -7,7 +7,7 @@
 
 #include <tulu/generation/prompt_lookup.hpp>
 
-namespace {
+namespace prompt_lookup_test {
 
 using ids = std::vector<tulu::token_id>;
 using tulu::prompt_lookup;
@@ -37,8 +37,6 @@ ids scan(const ids& sequence, std::size_t most) {
     }
   return {};
 }
-
-}  // namespace
 
 TEST_CASE("what followed the end of the sequence before is guessed") {
   CHECK(guess_after({1, 2, 3, 4, 5, 1, 2}, 3) == ids{3, 4, 5});
@@ -98,3 +96,5 @@ TEST_CASE("a sequence that is longer than the table is for has fewer guesses, an
   }
   CHECK(guessed > 10);
 }
+
+}  // namespace prompt_lookup_test

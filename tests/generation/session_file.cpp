@@ -16,7 +16,7 @@
 #include <tulu/generation/chat_session.hpp>
 #include <tulu/generation/session_file.hpp>
 
-namespace {
+namespace session_file_test {
 
 tulu::session_state full_state() {
   tulu::session_state state;
@@ -82,8 +82,6 @@ const std::string no_messages = R"("messages": [], "random": [1, 2, 3, 4])";
 std::string with_options(const std::string& options) {
   return file_with(no_messages + ", \"options\": {" + options + "}");
 }
-
-}  // namespace
 
 TEST_CASE("what is saved is loaded again, to the last bit") {
   const tulu::test::temp_dir folder;
@@ -211,3 +209,5 @@ TEST_CASE("a session file is known by its mark and read by its owner alone") {
   }
   CHECK_FALSE(tulu::is_session_file(dir.path()));
 }
+
+}  // namespace session_file_test

@@ -10,7 +10,7 @@
 #include "support/temp_dir.hpp"
 #include <tulu/generation/stop.hpp>
 
-namespace {
+namespace stop_test {
 
 struct outcome {
   std::vector<std::string> parts;
@@ -49,8 +49,6 @@ outcome cut(const std::vector<std::string>& stops, const std::string& text) {
 }
 
 using parts = std::vector<std::string>;
-
-}  // namespace
 
 TEST_CASE("without stop strings all text passes at once") {
   CHECK(run({}, {"a", "", "bc"}).parts == parts{"a", "", "bc", ""});
@@ -137,3 +135,5 @@ TEST_CASE("text that is nearly a stop string again and again takes linear time")
   CHECK(out.size() == length);
   CHECK(std::chrono::steady_clock::now() - begin < std::chrono::seconds{5});
 }
+
+}  // namespace stop_test

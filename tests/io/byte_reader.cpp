@@ -8,12 +8,10 @@
 
 using tulu::test::message_of;
 
-namespace {
+namespace byte_reader_test {
 
 constexpr std::array<std::byte, 8> bytes{std::byte{1}, std::byte{2}, std::byte{3},    std::byte{4},
                                          std::byte{5}, std::byte{6}, std::byte{0x7f}, std::byte{0xff}};
-
-}  // namespace
 
 TEST_CASE("byte_reader: numbers are little-endian, of every size") {
   tulu::io::byte_reader reader{bytes, "f"};
@@ -46,3 +44,5 @@ TEST_CASE("byte_reader: reading past the end throws, names the place and moves n
   CHECK(reader.take(2).size() == 2);
   CHECK_FALSE(message_of([&] { static_cast<void>(reader.take(1)); }).empty());
 }
+
+}  // namespace byte_reader_test

@@ -9,20 +9,19 @@
 #include <tulu/io/file.hpp>
 #include <tulu/io/mapped_file.hpp>
 
-namespace io = tulu::io;
 using tulu::test::message_of;
 using tulu::test::temp_dir;
 using tulu::test::write_file;
 
-namespace {
+namespace file_test {
+
+namespace io = tulu::io;
 
 std::string read(const io::file& source, std::size_t offset, std::size_t count) {
   std::string out(count, '\0');
   source.read(offset, std::as_writable_bytes(std::span{out}));
   return out;
 }
-
-}  // namespace
 
 TEST_CASE("file: size, path and bytes at any offset") {
   const temp_dir dir;
@@ -82,3 +81,5 @@ TEST_CASE("descriptor: the one moved from owns nothing") {
   CHECK(second.get() == number);
   CHECK_FALSE(first.valid());  // NOLINT(bugprone-use-after-move)
 }
+
+}  // namespace file_test

@@ -7,16 +7,15 @@
 #include "../support/temp_dir.hpp"
 #include <tulu/io/json.hpp>
 
-namespace io = tulu::io;
 using tulu::test::message_of;
 
-namespace {
+namespace json_test {
+
+namespace io = tulu::io;
 
 std::string failure(std::string_view text, io::json_limits limits = {}) {
   return message_of([&] { static_cast<void>(io::parse_json(text, "config.json", limits)); });
 }
-
-}  // namespace
 
 TEST_CASE("json: every kind of value is read and objects keep the order of their keys") {
   const std::string text = R"({"z":[1,-2,2.5,true,null],"a":{"k":"\u00e4"},"m":"x"})";
@@ -144,3 +143,5 @@ TEST_CASE("json: quoting escapes what JSON must, and beyond ASCII on request") {
   CHECK(io::quote_json("\u00e4", true) == R"("\u00e4")");
   CHECK(message_of([] { static_cast<void>(io::quote_json("\xff")); }).find("UTF-8") != std::string::npos);
 }
+
+}  // namespace json_test

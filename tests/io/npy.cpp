@@ -9,14 +9,15 @@
 #include "../support/temp_dir.hpp"
 #include <tulu/io/npy.hpp>
 
-namespace fs = std::filesystem;
-namespace io = tulu::io;
 using tulu::test::message_of;
 using tulu::test::read_file;
 using tulu::test::temp_dir;
 using tulu::test::write_file;
 
-namespace {
+namespace npy_test {
+
+namespace fs = std::filesystem;
+namespace io = tulu::io;
 
 /// A .npy file with this dictionary, padded as numpy does, and these elements.
 template <class Element>
@@ -43,8 +44,6 @@ std::vector<std::string> files_in(const fs::path& folder) {
 bool contains(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
-
-}  // namespace
 
 TEST_CASE("write_npy: the bytes that numpy.save writes") {
   const temp_dir dir;
@@ -148,3 +147,5 @@ TEST_CASE("read_npy: damaged files") {
   write_file(path, "\x93NUMPY\x02" + good.substr(7));
   CHECK(contains(failure<float>(path), "expected a .npy file of version 1.0"));
 }
+
+}  // namespace npy_test

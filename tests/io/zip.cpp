@@ -9,7 +9,7 @@
 #include "../support/zip_builder.hpp"
 #include <tulu/io/zip.hpp>
 
-namespace {
+namespace zip_test {
 
 using tulu::io::zip_archive;
 using tulu::test::zip_builder;
@@ -35,8 +35,6 @@ bool says(const std::string& message, std::string_view part) {
 void patch(std::string& bytes, std::size_t at, std::uint64_t value, std::size_t width) {
   bytes.replace(at, width, tulu::test::little(value, width));
 }
-
-}  // namespace
 
 TEST_CASE("zip entries come in the order of the directory, with the place of their data") {
   const scratch s;
@@ -166,3 +164,5 @@ TEST_CASE("a zip cut off anywhere is refused") {
     CHECK_FALSE(s.error_of(bytes.substr(0, length)).empty());
   }
 }
+
+}  // namespace zip_test

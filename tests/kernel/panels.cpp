@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -39,7 +40,7 @@ struct product {
     std::mt19937 generator{seed};
     weights.fill_normal(generator);
     x.fill_normal(generator);
-    std::memset(panels.data(), 0xff, panels.size());  // what is not written is NaN
+    std::fill_n(panels.data(), panels.size(), std::byte{0xff});  // what is not written is NaN
     tulu::kernel::pack_panels(type, weights.data(), rows, columns, panels.data());
   }
 

@@ -15,11 +15,12 @@
 
 #include "support/kernel_data.hpp"
 #include <tulu/io/npy.hpp>
+#include <tulu/kernel/dispatch.hpp>
 #include <tulu/model/llama_model.hpp>
 #include <tulu/model/load_weights.hpp>
 
 // What transformers computes, see data/model/make_goldens.py.
-namespace {
+namespace goldens_test {
 
 namespace fs = std::filesystem;
 using tulu::dtype;
@@ -72,8 +73,6 @@ double distance(const fs::path& folder, const std::shared_ptr<const llama_weight
   return off / largest;
 }
 
-}  // namespace
-
 TEST_CASE("the logits of every golden model are those of transformers, with every backend and length of a pass") {
   double worst = 0;
   REQUIRE(golden_folders().size() == 12);
@@ -103,7 +102,7 @@ TEST_CASE("the logits of a model that llama.cpp's converter made GGUF of are tho
 TEST_CASE("weights that are converted to a type that holds them all give the same logits") {
   for (const fs::path& folder : golden_folders()) {
     INFO(folder.filename().string());
-    CHECK(distance(folder, load(folder, dtype::f32), tulu::kernel::model_for<tulu::simd::portable>(), 64) <= exact);
+    CHECK(distance(folder, load(folder, dtype::f32), *tulu::kernel::backend_portable().model, 64) <= exact);
   }
 }
 
@@ -114,7 +113,7 @@ TEST_CASE("float32 weights rounded to 16 bits stay within what the rounding of e
     for (const char* name : {"mha", "tied", "bias", "head_dim"}) {
       INFO(std::string{name}, " ", std::string{tulu::name(type)});
       const fs::path folder = fs::path{TULU_TEST_DATA} / "model" / name;
-      const double off = distance(folder, load(folder, type), tulu::kernel::model_for<tulu::simd::portable>(), 64);
+      const double off = distance(folder, load(folder, type), *tulu::kernel::backend_portable().model, 64);
       CHECK(off > exact);
       CHECK(off <= 32 * (type == dtype::f16 ? 0x1p-12 : 0x1p-9));
     }
@@ -143,3 +142,5 @@ TEST_CASE("200 tokens that follow greedily are those of transformers") {
   }
   CHECK(models == 11);
 }
+
+}  // namespace goldens_test

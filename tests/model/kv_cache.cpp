@@ -11,7 +11,7 @@
 #include "support/temp_dir.hpp"
 #include <tulu/model/kv_cache.hpp>
 
-namespace {
+namespace kv_cache_test {
 
 using tulu::dtype;
 using tulu::kv_cache;
@@ -29,8 +29,6 @@ tulu::llama_config small_config() {
 std::vector<token_id> held(const kv_cache& cache) {
   return {cache.tokens().begin(), cache.tokens().end()};
 }
-
-}  // namespace
 
 TEST_CASE("a cache is empty at first, of the size that was said before") {
   for (const auto& [type, keys, values] :
@@ -120,3 +118,5 @@ TEST_CASE("a cache of another type, and one too large for any machine, are refus
   CHECK(message_of([&] { (void)kv_cache::bytes_for(small_config(), most, dtype::f32); }) ==
         "KV cache: " + std::to_string(most) + " positions are more than a machine can hold");
 }
+
+}  // namespace kv_cache_test

@@ -11,7 +11,7 @@
 #include <tulu/model/llama.hpp>
 #include <tulu/simd/portable.hpp>
 
-namespace {
+namespace llama_test {
 
 using tulu::dtype;
 
@@ -40,8 +40,6 @@ void check_against_run_time_choice() {
   const std::span<const float> a = fixed.prefill(first, tokens), b = chosen.prefill(second, tokens);
   CHECK(std::memcmp(a.data(), b.data(), a.size_bytes()) == 0);
 }
-
-}  // namespace
 
 TEST_CASE("a model of types known when it is compiled computes what one of types chosen at run time does") {
   check_against_run_time_choice<float>();
@@ -98,3 +96,5 @@ TEST_CASE("a model of a block type takes the mix of that type and no other") {
   const tulu::llama<tulu::q4_k, tulu::simd::portable> model{mix};
   CHECK(model.vocab_size() == 20);
 }
+
+}  // namespace llama_test

@@ -15,10 +15,10 @@
 #include "support/random_model.hpp"
 #include "support/reference_llama.hpp"
 #include "support/temp_dir.hpp"
+#include <tulu/kernel/dispatch.hpp>
 #include <tulu/model/llama_model.hpp>
-#include <tulu/simd/portable.hpp>
 
-namespace {
+namespace llama_model_test {
 
 using tulu::dtype;
 using tulu::kv_cache;
@@ -40,7 +40,7 @@ using weights_pointer = std::shared_ptr<const llama_weights>;
 /// Of the largest logit: what float32 activations allow.
 constexpr double exact = 2e-5;
 
-const model_table& portable = tulu::kernel::model_for<tulu::simd::portable>();
+const model_table& portable = *tulu::kernel::backend_portable().model;
 
 /// A model with few threads and small passes, so that tests are quick and passes several.
 std::unique_ptr<llama_model> make_model(const weights_pointer& weights, const model_table& kernels = portable,
@@ -114,8 +114,6 @@ void for_random_models(unsigned first_seed, std::size_t count, Check&& check) {
     check(config, random_weights(config, type, seed), seed);
   }
 }
-
-}  // namespace
 
 TEST_CASE("the logits of random models are those of double precision at every position, with every backend") {
   double worst = 0;
@@ -412,16 +410,12 @@ TEST_CASE("blocks of weights give the logits of the same weights in float32, wit
   }
 }
 
-namespace {
-
 /// What a model whose weights lie in panels may be off by, of the largest logit: whole numbers of 15 bits stand for the
 /// inputs of blocks, bfloat16 for inputs and weights where the processor multiplies those.
 double panel_bound(const model_table& kernels, dtype type, bool many) {
   if (many && kernels.panel_product[model_table::at(type)] == dtype::bf16) return 0.03;
   return 2e-4;
 }
-
-}  // namespace
 
 TEST_CASE("weights in panels give the logits of the same weights in rows, with every type and backend") {
   unsigned seed = 1000;
@@ -466,3 +460,5 @@ TEST_CASE("weights in panels are refused by a backend without kernels for them")
             "small model: expected weights in rows for the backend " + std::string{table->backend} +
                 ", found weights in panels");
 }
+
+}  // namespace llama_model_test

@@ -11,7 +11,7 @@ using tulu::dtype;
 using tulu::test::message_of;
 using tulu::test::temp_dir;
 
-namespace {
+namespace load_test {
 
 /// The logits after some tokens.
 std::vector<float> logits_of(tulu::llama_model& model) {
@@ -20,8 +20,6 @@ std::vector<float> logits_of(tulu::llama_model& model) {
   const auto logits = model.prefill(cache, tokens);
   return {logits.begin(), logits.end()};
 }
-
-}  // namespace
 
 TEST_CASE("load_llama: the type is what was asked for, whatever is stored") {
   const temp_dir dir;
@@ -72,3 +70,5 @@ TEST_CASE("load_model: what loading refuses") {
           static_cast<void>(tulu::load_model(dir.path() / "absent"));
         }).starts_with((dir.path() / "absent").string() + ": expected a folder or a weight file"));
 }
+
+}  // namespace load_test

@@ -7,9 +7,9 @@
 #include <doctest/doctest.h>
 
 #include "../support/llama_folder.hpp"
+#include <tulu/kernel/dispatch.hpp>
 #include <tulu/model/load_weights.hpp>
 
-namespace fs = std::filesystem;
 using tulu::dtype;
 using tulu::load_llama_weights;
 using tulu::test::find_tensor;
@@ -21,7 +21,9 @@ using tulu::test::model_values;
 using tulu::test::temp_dir;
 using tulu::test::write_model;
 
-namespace {
+namespace load_weights_test {
+
+namespace fs = std::filesystem;
 
 using weights_pointer = std::shared_ptr<const tulu::llama_weights>;
 
@@ -51,7 +53,7 @@ std::vector<float> rounded(std::vector<float> values, dtype type) {
 
 std::vector<float> floats_of(const tulu::kernel::weight_matrix& matrix) {
   std::vector<float> values(matrix.rows * matrix.columns);
-  tulu::kernel::elementwise_for<tulu::simd::portable>().converter(matrix.type, dtype::f32)(
+  tulu::kernel::backend_portable().elementwise->converter(matrix.type, dtype::f32)(
       matrix.data, reinterpret_cast<std::byte*>(values.data()), values.size());
   return values;
 }
@@ -101,8 +103,6 @@ void check_all(const tulu::llama_weights& weights, model_values& stored, dtype t
 bool contains(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
 }
-
-}  // namespace
 
 TEST_CASE("load_llama_weights: every member gets its tensor, from every type in every type") {
   const temp_dir dir;
@@ -326,8 +326,6 @@ TEST_CASE("load_llama_weights: types that are no weights'") {
           "weights: expected F32, F16, BF16 or a block type that can be written, found " + std::string{name(type)});
 }
 
-namespace {
-
 /// A model whose rows are `hidden` and `inner` long.
 llama_sizes block_sizes(std::size_t hidden, std::size_t inner) {
   llama_sizes sizes;
@@ -378,8 +376,6 @@ tulu::llama_config config_at(const fs::path& folder, const llama_sizes& sizes) {
   tulu::test::write_file(folder / "config.json", llama_config_text(sizes));
   return tulu::load_llama_config(folder);
 }
-
-}  // namespace
 
 TEST_CASE("load_llama_weights: block types are made from every type at load, on any number of threads") {
   const temp_dir dir;
@@ -527,3 +523,5 @@ TEST_CASE("load_llama_weights: matrices in panels hold what they hold in rows, o
     }
   }
 }
+
+}  // namespace load_weights_test

@@ -7,7 +7,7 @@
 
 #include <tulu/model/quantised_type.hpp>
 
-namespace {
+namespace quantised_type_test {
 
 using tulu::dtype;
 
@@ -27,8 +27,6 @@ tulu::quantised_type choose(dtype wanted, const std::string& tensor, tulu::shape
 }
 
 constexpr auto v_proj = "model.layers.5.self_attn.v_proj.weight", q_proj = "model.layers.5.self_attn.q_proj.weight";
-
-}  // namespace
 
 TEST_CASE("quantised_type: what llama-quantize chooses") {
   std::ifstream table{TULU_TEST_DATA "/model/quantised_types.txt"};
@@ -114,3 +112,5 @@ TEST_CASE("quantised_type: the line that counts") {
   CHECK(count.matrices() == 4);
   CHECK(count.fallbacks() == 3);
 }
+
+}  // namespace quantised_type_test

@@ -10,7 +10,7 @@
 #include <tulu/checkpoint/gguf_llama_keys.hpp>
 #include <tulu/model/rope_angles.hpp>
 
-namespace {
+namespace rope_angles_test {
 
 using tulu::llama_config;
 using tulu::rope_scaling_type;
@@ -44,8 +44,6 @@ double off_in_units(const llama_config& config, std::size_t position, std::size_
 
 constexpr rope_scaling_type types[] = {rope_scaling_type::none, rope_scaling_type::linear, rope_scaling_type::dynamic,
                                        rope_scaling_type::llama3};
-
-}  // namespace
 
 TEST_CASE("angles are those of the formulas within a few roundings, for every scaling, size and distance") {
   for (const rope_scaling_type type : types)
@@ -148,3 +146,5 @@ TEST_CASE("factors divide the frequencies; those of llama3 scaling for GGUF give
   tulu::rope_angles{with(rope_scaling_type::none, 1)}.at(100, 101, wanted_cosines, wanted_sines);
   CHECK(sines != wanted_sines);
 }
+
+}  // namespace rope_angles_test

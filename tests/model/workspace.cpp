@@ -10,7 +10,7 @@
 #include "support/temp_dir.hpp"
 #include <tulu/model/workspace.hpp>
 
-namespace {
+namespace workspace_test {
 
 tulu::llama_config odd_config() {
   tulu::llama_config config;
@@ -22,8 +22,6 @@ tulu::llama_config odd_config() {
   config.head_dim = 10;
   return config;
 }
-
-}  // namespace
 
 TEST_CASE("the parts of a workspace are large enough, on cache lines of their own, and end with its memory") {
   const tulu::llama_config config = odd_config();
@@ -70,3 +68,5 @@ TEST_CASE("a workspace too large for any machine is refused") {
           (void)tulu::workspace::bytes_for(odd_config(), {most, 1, 3, 1, 16});
         }) == "config.json: activations of " + std::to_string(most) + " tokens are more than a machine can hold");
 }
+
+}  // namespace workspace_test

@@ -38,6 +38,7 @@ const operation_table& operations_avx512_amx() noexcept;
 const operation_table& operations_neon64() noexcept;
 const operation_table& operations_neon64_dotprod() noexcept;
 #endif
+const operation_table& operations_portable() noexcept;
 const operation_table& operations_eigen() noexcept;
 
 }  // namespace tulu::test
@@ -64,7 +65,7 @@ std::vector<const operation_table*> tables() {
     &tulu::test::operations_neon64_dotprod(),
 #endif
     &tulu::test::operations_eigen(),
-    &tulu::test::operations_for<tulu::simd::portable>()
+    &tulu::test::operations_portable()
   };
   std::vector<const operation_table*> found;
   for (const auto* backend : tulu::kernel::usable_backends(tulu::detect_cpu()))
@@ -255,7 +256,7 @@ TEST_CASE("dot_u8s8 is exact for all bytes and wraps") {
   std::copy(extremes_s.begin(), extremes_s.end(), s.begin());
   std::vector<float> out(n), expected(n);
   for (const std::int32_t sum : {0, -1000, 0x7fffffff}) {
-    tulu::test::operations_for<tulu::simd::portable>().dot_u8s8(sum, u.data(), s.data(), expected.data(), n);
+    tulu::test::operations_portable().dot_u8s8(sum, u.data(), s.data(), expected.data(), n);
     if (sum == 0) CHECK(expected[0] == 4 * 255 * 127);
     for (const auto* table : tables()) {
       table->dot_u8s8(sum, u.data(), s.data(), out.data(), n);
@@ -273,7 +274,7 @@ TEST_CASE("dot_u7s8 is dot_u8s8 for bytes up to 127") {
   for (const std::array<std::int8_t, 4> four :
        {std::array<std::int8_t, 4>{127, 127, 127, 127}, std::array<std::int8_t, 4>{-128, -128, -128, -128},
         std::array<std::int8_t, 4>{1, -2, 33, -128}}) {
-    tulu::test::operations_for<tulu::simd::portable>().dot_u8s8_four(u.data(), four.data(), expected.data(), n);
+    tulu::test::operations_portable().dot_u8s8_four(u.data(), four.data(), expected.data(), n);
     for (const auto* table : tables()) {
       INFO(std::string{table->name});
       table->dot_u7s8_four(u.data(), four.data(), out.data(), n);

@@ -10,8 +10,8 @@
 
 #include "temp_dir.hpp"
 #include <tulu/checkpoint/safetensors.hpp>
+#include <tulu/kernel/dispatch.hpp>
 #include <tulu/kernel/elementwise_table.hpp>
-#include <tulu/simd/portable.hpp>
 
 namespace tulu::test {
 
@@ -49,7 +49,7 @@ inline void write_safetensors(const std::filesystem::path& path, const model_val
   std::string content = checkpoint::format_safetensors_header(entries, metadata);
   for (const tensor_values& tensor : tensors) {
     std::vector<std::byte> bytes(tensor.values.size() * size_of(tensor.type));
-    kernel::elementwise_for<simd::portable>().converter(dtype::f32, tensor.type)(
+    kernel::backend_portable().elementwise->converter(dtype::f32, tensor.type)(
         reinterpret_cast<const std::byte*>(tensor.values.data()), bytes.data(), tensor.values.size());
     content.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }

@@ -10,7 +10,7 @@
 #include <tulu/core/utf8.hpp>
 #include <tulu/tokenizer/added_vocabulary.hpp>
 
-namespace {
+namespace added_vocabulary_test {
 
 using tulu::added_token;
 using tulu::token_id;
@@ -100,8 +100,6 @@ list naive_parts(const std::vector<wide_token>& tokens, std::u32string_view text
   if (done < text.size()) out.push_back(utf8(text.substr(done)));
   return out;
 }
-
-}  // namespace
 
 TEST_CASE("without tokens, a text is one part and an empty text none") {
   const added_vocabulary none;
@@ -196,3 +194,5 @@ TEST_CASE("megabytes of white space beside tokens that strip it are walked once"
           text + "\t", [](std::string_view) {}, [&](token_id) { ++count; });
   CHECK(count == text.size() + 1);  // a quadratic walk would take hours
 }
+
+}  // namespace added_vocabulary_test

@@ -14,7 +14,7 @@
 #include <tulu/tokenizer/rank_merges.hpp>
 #include <tulu/tokenizer/text_merges.hpp>
 
-namespace {
+namespace bpe_test {
 
 using tulu::token_id;
 using tulu::vocabulary;
@@ -144,8 +144,6 @@ const std::vector<std::vector<std::string>> alphabets{
     {"a", "b", "\xE2\x96\x81"},
     {"a", "b", "c", "d", "\xE2\x96\x81", "\xC3\xA9", "\xE4\xB8\xAD", "\xF0\x9F\x98\x80"},
 };
-
-}  // namespace
 
 TEST_CASE("bpe: the ids of SentencePiece's algorithm, for random models and texts of every length") {
   std::mt19937 random{20231};
@@ -305,3 +303,5 @@ TEST_CASE("bpe: a word whose end decides on its start, however long") {
     CHECK(encoded(by_rank, text, false, workspace) == expected);
   }
 }
+
+}  // namespace bpe_test

@@ -14,7 +14,7 @@
 #include "support/temp_dir.hpp"
 #include <tulu/tokenizer/byte_level_pipeline.hpp>
 
-namespace {
+namespace byte_level_pipeline_test {
 
 using tulu::byte_level_parts;
 using tulu::piece_kind;
@@ -119,8 +119,6 @@ token_id add_token(byte_level_parts& parts, std::string_view text, bool special)
   return id;
 }
 
-}  // namespace
-
 TEST_CASE("byte-level BPE is what its definition says, for words of any length") {
   std::mt19937 random{7};
   std::size_t ids = 0, symbols = 0;
@@ -197,3 +195,5 @@ TEST_CASE("an id without a piece is an error") {
   CHECK(tulu::test::message_of([&] { (void)decode(pipeline, {256}); }) ==
         "f: id 256: expected an id of the vocabulary, found one that no piece has");
 }
+
+}  // namespace byte_level_pipeline_test

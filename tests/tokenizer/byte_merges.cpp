@@ -5,7 +5,7 @@
 
 #include <tulu/tokenizer/byte_merges.hpp>
 
-namespace {
+namespace byte_merges_test {
 
 using tulu::detail::bpe_symbol;
 using tulu::detail::byte_merges;
@@ -15,8 +15,6 @@ tulu::vocabulary pieces_of(const std::vector<std::string_view>& texts) {
   for (const std::string_view text : texts) pieces.add(text, 0, tulu::piece_kind::normal);
   return pieces;
 }
-
-}  // namespace
 
 TEST_CASE("byte_merges: bytes are the first symbols, pairs merge by rank") {
   tulu::vocabulary pieces = pieces_of({"a", "Ġ", "Ã", "©", "Ġa", "Ã©", "a b"});
@@ -48,3 +46,5 @@ TEST_CASE("byte_merges: with ignore_merges, words are pieces as a whole") {
   CHECK_FALSE(merges.piece_of_word("b c"));
   CHECK_FALSE(merges.piece_of_word("Ġa"));
 }
+
+}  // namespace byte_merges_test

@@ -13,7 +13,7 @@
 
 using tulu::detail::byte_trie;
 
-namespace {
+namespace byte_trie_test {
 
 std::uint32_t find(const byte_trie& trie, std::string_view text) {
   byte_trie::node at = byte_trie::root;
@@ -21,8 +21,6 @@ std::uint32_t find(const byte_trie& trie, std::string_view text) {
     if ((at = trie.step(at, byte)) == byte_trie::none) return byte_trie::none;
   return trie.value(at);
 }
-
-}  // namespace
 
 TEST_CASE("byte_trie: finds its keys, and nothing else") {
   std::mt19937 random{1};
@@ -73,3 +71,5 @@ TEST_CASE("byte_trie: compact, for one long key too") {
   CHECK(find(trie, text) == 1);
   CHECK(trie.units() < 2 * text.size());
 }
+
+}  // namespace byte_trie_test

@@ -12,7 +12,7 @@
 
 using tulu::detail::charsmap;
 
-namespace {
+namespace charsmap_test {
 
 constexpr std::uint32_t leaf = 1U << 8;
 
@@ -43,8 +43,6 @@ std::vector<std::uint32_t> small_trie() {
   units[15] = value_unit(3);
   return units;
 }
-
-}  // namespace
 
 TEST_CASE("charsmap: the longest rule at the start, its replacement up to a NUL") {
   const charsmap map{blob_of(small_trie(), {"XY\0Z", 4}), "m"};
@@ -120,3 +118,5 @@ TEST_CASE("charsmap: a size that does not fit is refused with the name of the fi
                  8}) != "");
   CHECK(message({"\4\0\0\0abcd", 8}) == "");
 }
+
+}  // namespace charsmap_test

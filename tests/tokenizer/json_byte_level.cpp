@@ -8,7 +8,7 @@
 #include <tulu/io/json.hpp>
 #include <tulu/tokenizer/json_byte_level.hpp>
 
-namespace {
+namespace json_byte_level_test {
 
 using tulu::split_pattern;
 using tulu::test::message_of;
@@ -28,8 +28,6 @@ std::string split(const std::string& behavior, const std::string& invert) {
 const std::string apart = R"(, "add_prefix_space": false, "use_regex": false)";
 const std::string inside = R"(, "add_prefix_space": false, "use_regex": true)";
 const std::string digits = R"({"type": "Digits", "individual_digits": true})";
-
-}  // namespace
 
 TEST_CASE("the forms that models have") {
   CHECK(read(R"({"type": "ByteLevel", "add_prefix_space": false})")->pattern == split_pattern::gpt2);
@@ -66,3 +64,5 @@ TEST_CASE("what else there is, is refused by name") {
   CHECK(problem(R"({"type": "Sequence", "pretokenizers": [{"type": "ByteLevel"}, {"type": "Digits"}]})") ==
         "f: pretokenizers[1].type: expected ByteLevel last, found \"Digits\"");
 }
+
+}  // namespace json_byte_level_test

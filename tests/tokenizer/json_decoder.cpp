@@ -7,7 +7,7 @@
 
 #include <tulu/tokenizer/json_decoder.hpp>
 
-namespace {
+namespace json_decoder_test {
 
 namespace json_step = tulu::json_step;
 using steps = std::vector<json_step::decoder>;
@@ -29,8 +29,6 @@ std::string decode(const std::vector<std::string_view>& pieces, std::optional<st
 
 const json_step::byte_fallback bytes;
 const json_step::fuse fuse;
-
-}  // namespace
 
 TEST_CASE("without decoders, pieces are joined with blanks") {
   CHECK(decode({"a", "▁b", "<0x41>"}, std::nullopt) == "|a ▁b <0x41>");
@@ -81,3 +79,5 @@ TEST_CASE("replacements before and after the pieces are joined") {
   CHECK(decode({"a", "bab"}, steps{rule}) == "|abx");
   CHECK(decode({"a", "bab"}, steps{fuse, rule}) == "|xx");
 }
+
+}  // namespace json_decoder_test

@@ -11,7 +11,7 @@
 #include <tulu/tokenizer/json_pipeline.hpp>
 #include <tulu/tokenizer/tokenizer_json.hpp>
 
-namespace {
+namespace json_pipeline_test {
 
 using tulu::test::decode;
 using tulu::test::encode;
@@ -55,8 +55,6 @@ std::vector<token_id> joined(std::vector<token_id> left, const std::vector<token
 
 const json prepend_always = {
     {"type", "Metaspace"}, {"replacement", "▁"}, {"prepend_scheme", "always"}, {"split", false}};
-
-}  // namespace
 
 TEST_CASE("ids and text are those of tokenizers 0.19.1, whatever the pipeline") {
   const json goldens = tulu::io::load_json(golden_path("goldens.json"));
@@ -189,3 +187,5 @@ TEST_CASE("Split keeps, removes and merges what it finds") {
   CHECK(parts("--", behavior::merged_with_next, false) == list{"-", "-"});
   CHECK(parts("-", behavior::removed, false).empty());
 }
+
+}  // namespace json_pipeline_test

@@ -6,7 +6,7 @@
 #include "support/temp_dir.hpp"
 #include <tulu/tokenizer/json_steps.hpp>
 
-namespace {
+namespace json_steps_test {
 
 namespace json_step = tulu::json_step;
 using tulu::test::message_of;
@@ -30,8 +30,6 @@ json_step::metaspace metaspace(std::string_view members) {
   const std::string text = R"({"type": "Metaspace", "replacement": "▁")" + std::string{members} + "}";
   return std::get<json_step::metaspace>(pre_tokenizers(text).at(0));
 }
-
-}  // namespace
 
 TEST_CASE("sequences are written out, however deep") {
   const auto steps = normalizers(R"({"type": "Sequence", "normalizers": [
@@ -85,3 +83,5 @@ TEST_CASE("steps of other families are refused by name") {
           (void)pre_tokenizers(R"({"type": "Split", "pattern": {"String": " "}, "behavior": "X", "invert": false})");
         }) == "f: behavior: expected a behavior of Split, found \"X\"");
 }
+
+}  // namespace json_steps_test

@@ -10,7 +10,7 @@
 #include <tulu/tokenizer/make_json_pipeline.hpp>
 #include <tulu/tokenizer/tokenizer_json.hpp>
 
-namespace {
+namespace make_json_pipeline_test {
 
 using tulu::test::decode;
 using tulu::test::encode;
@@ -41,8 +41,6 @@ std::vector<token_id> ids_of(const json& list) {
   return tulu::io::json_as<std::vector<token_id>>(list).value();
 }
 
-}  // namespace
-
 TEST_CASE("byte-level ids and text are those of tokenizers 0.19.1") {
   const json& texts = goldens()["texts"];
   CHECK(goldens()["variants"].size() >= 12);
@@ -70,3 +68,5 @@ TEST_CASE("byte-level ids and text are those of tokenizers 0.19.1") {
   }
   CHECK(back > texts.size() * 6);
 }
+
+}  // namespace make_json_pipeline_test

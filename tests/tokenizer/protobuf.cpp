@@ -9,7 +9,7 @@
 #include "../support/temp_dir.hpp"
 #include <tulu/tokenizer/protobuf.hpp>
 
-namespace {
+namespace protobuf_test {
 
 using tulu::detail::protobuf_reader;
 using tulu::test::bytes_of;
@@ -43,8 +43,6 @@ std::uint64_t number_in(const std::string& message) {
   REQUIRE_FALSE(in.next());
   return value;
 }
-
-}  // namespace
 
 TEST_CASE("protobuf: every wire type gives its value") {
   const std::string message = proto_number(1, 300) + proto_text(2, std::string{"a\0b", 3}) + proto_float(3, -2.5F) +
@@ -190,3 +188,5 @@ TEST_CASE("protobuf: a value of another wire type than asked for is refused") {
   CHECK(error_of(proto_number(1, 1), [](protobuf_reader& in) { return in.message("part").next(); }) ==
         "m.pb: byte 1: part: expected bytes, found a number");
 }
+
+}  // namespace protobuf_test

@@ -14,7 +14,7 @@
 #include "../support/temp_dir.hpp"
 #include <tulu/tokenizer/sentencepiece_model.hpp>
 
-namespace {
+namespace sentencepiece_model_test {
 
 using namespace tulu::test;
 using tulu::piece_kind;
@@ -53,8 +53,6 @@ std::string charsmap_error(std::string map, bool denormalizer = false) {
   (denormalizer ? settings.denormalizer : settings.normalizer) = proto_normalizer{std::move(map), {}, {}, {}};
   return error_of(model_proto(reserved_pieces(), settings));
 }
-
-}  // namespace
 
 TEST_CASE("sentencepiece_model: pieces keep their order, texts, scores and kinds") {
   const sentencepiece_model model = read(model_proto(
@@ -474,3 +472,5 @@ TEST_CASE("sentencepiece_model: the tokenizer of LLaMA") {
         "A");
   CHECK(model.pieces.text(29871) == tulu::space_symbol);
 }
+
+}  // namespace sentencepiece_model_test

@@ -10,9 +10,10 @@
 
 using tulu::sentencepiece_model;
 using tulu::detail::sentencepiece_normalizer;
-using goldens = tulu::test::unigram_goldens;
 
-namespace {
+namespace sentencepiece_normalizer_test {
+
+using goldens = tulu::test::unigram_goldens;
 
 std::string normalized(const sentencepiece_normalizer& normalizer, std::string_view text, bool dummy_prefix) {
   std::string out = "left from before";
@@ -23,8 +24,6 @@ std::string normalized(const sentencepiece_normalizer& normalizer, std::string_v
 sentencepiece_model::normalizer settings(bool remove_spaces, bool escape = true) {
   return {"", true, remove_spaces, escape};
 }
-
-}  // namespace
 
 TEST_CASE("sentencepiece_normalizer: equals SentencePiece") {
   const auto texts = goldens::texts();
@@ -88,3 +87,5 @@ TEST_CASE("sentencepiece_normalizer: is_identity tells whether it only spells") 
   CHECK_FALSE(sentencepiece_normalizer{goldens::model("identity_keep_user")}.is_identity());
   CHECK_FALSE(sentencepiece_normalizer{goldens::model("nfkc_cf")}.is_identity());
 }
+
+}  // namespace sentencepiece_normalizer_test

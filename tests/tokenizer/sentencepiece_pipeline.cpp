@@ -10,7 +10,7 @@
 #include "support/unigram_goldens.hpp"
 #include <tulu/tokenizer/sentencepiece_pipeline.hpp>
 
-namespace {
+namespace sentencepiece_pipeline_test {
 
 using tulu::token_id;
 using tulu::detail::sentencepiece_pipeline;
@@ -23,8 +23,6 @@ sentencepiece_pipeline llama(const std::vector<std::string>& texts, tulu::test::
 }
 
 const std::string blank{tulu::space_symbol};
-
-}  // namespace
 
 TEST_CASE("sentencepiece_pipeline: the ids of SentencePiece for trained models of every kind") {
   const auto texts = tulu::test::unigram_goldens::texts();
@@ -123,3 +121,5 @@ TEST_CASE("sentencepiece_pipeline: decoding takes off a U+2581 of a piece, not a
   CHECK(decode(tested, {3, 3}) == " a a");
   CHECK(decode(tested, {4, 3}) == "a a");
 }
+
+}  // namespace sentencepiece_pipeline_test

@@ -19,7 +19,7 @@
 #include <tulu/tokenizer/token_sink.hpp>
 #include <tulu/tokenizer/tokenizer_config.hpp>
 
-namespace {
+namespace slow_pipeline_test {
 
 using namespace std::string_literals;
 using tulu::token_id;
@@ -67,8 +67,6 @@ void check_goldens(const std::filesystem::path& file, tokenizer_mode mode, const
   }
   CHECK(checked > 500);
 }
-
-}  // namespace
 
 TEST_CASE("hf-legacy gives the ids and texts of the slow LlamaTokenizer of transformers 4.30.2") {
   check_goldens(data / "hf_legacy.json", tokenizer_mode::hf_legacy);
@@ -201,3 +199,5 @@ TEST_CASE("with split_special_tokens special tokens are text in mode hf") {
   const tulu::detail::sentencepiece_pipeline plain{small_model()};
   CHECK(encode(*source, "a</s>b") == encode(plain, "a</s>b"));
 }
+
+}  // namespace slow_pipeline_test

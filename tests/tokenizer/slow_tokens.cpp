@@ -9,7 +9,7 @@
 #include "support/temp_dir.hpp"
 #include <tulu/tokenizer/slow_tokens.hpp>
 
-namespace {
+namespace slow_tokens_test {
 
 using tulu::added_token;
 using tulu::piece_kind;
@@ -41,8 +41,6 @@ const added_token* find(const slow_tokens& tokens, std::string_view content) {
     if (token.content == content) return &token;
   return nullptr;
 }
-
-}  // namespace
 
 TEST_CASE("4.30 adds special tokens that no file gives an id after the others") {
   auto config = config_of(tokenizer_mode::hf_legacy, {{.content = "<x>", .id = 5}});
@@ -104,3 +102,5 @@ TEST_CASE("an id far from all others is refused before memory is taken for it") 
   CHECK(message_of([&] { static_cast<void>(make_slow_tokens(config, five_pieces(), 0, tokenizer_mode::hf)); }) ==
         "F: <x>: expected an id near those of the 5 pieces, found id 4000000000");
 }
+
+}  // namespace slow_tokens_test

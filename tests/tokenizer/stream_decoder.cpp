@@ -10,7 +10,7 @@
 #include "support/temp_dir.hpp"
 #include <tulu/tokenizer/stream_decoder.hpp>
 
-namespace {
+namespace stream_decoder_test {
 
 using tulu::token_id;
 
@@ -20,8 +20,6 @@ tulu::tokenizer small_tokenizer() {
   return tulu::test::tokenizer_of(
       tulu::test::llama_proto({blank, "a", "b", blank + "a", "\xC3\xA9", "\xE4\xB8\xAD\xE6\x96\x87"}));
 }
-
-}  // namespace
 
 TEST_CASE("stream_decoder: what it hands out is whole UTF-8, and together the decoded text") {
   const tulu::tokenizer tokens = small_tokenizer();
@@ -71,3 +69,5 @@ TEST_CASE("stream_decoder: an id out of range is an error that names it") {
   CHECK(tulu::test::message_of([&] { static_cast<void>(decoder.push(4711)); }) ==
         "model: id 4711: expected an id below 265, found one out of range");
 }
+
+}  // namespace stream_decoder_test

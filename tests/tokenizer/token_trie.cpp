@@ -9,7 +9,7 @@
 #include <tulu/io/json.hpp>
 #include <tulu/tokenizer/token_trie.hpp>
 
-namespace {
+namespace token_trie_test {
 
 using tulu::detail::token_trie;
 using strings = std::vector<std::string>;
@@ -26,8 +26,6 @@ token_trie of(std::initializer_list<std::string_view> words) {
   for (const std::string_view word : words) trie.add(word);
   return trie;
 }
-
-}  // namespace
 
 TEST_CASE("a text is split as Trie.split of transformers does, its slips included") {
   const auto goldens = tulu::io::load_json(std::filesystem::path{TULU_TEST_DATA} / "tokenizer/slow/trie.json");
@@ -65,3 +63,5 @@ TEST_CASE("bytes that are not UTF-8 match nothing and lose nothing") {
   CHECK(split(trie, "\xE5\xE5\x8F\x8B\x8B", true) == strings{"\xE5", "\xE5\x8F\x8B", "\x8B"});
   CHECK(split(trie, "\xF0\xE5\x8F\x8B", true) == strings{"\xF0", "\xE5\x8F\x8B"});
 }
+
+}  // namespace token_trie_test

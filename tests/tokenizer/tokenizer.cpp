@@ -12,7 +12,7 @@
 #include "support/temp_dir.hpp"
 #include <tulu/tokenizer/tokenizer.hpp>
 
-namespace {
+namespace tokenizer_test {
 
 using tulu::token_id;
 
@@ -21,8 +21,6 @@ const std::string blank{tulu::space_symbol};
 tulu::tokenizer small_tokenizer(tulu::test::proto_settings settings = {}) {
   return tulu::test::tokenizer_of(tulu::test::llama_proto({blank, "a", "b", blank + "a"}, std::move(settings)));
 }
-
-}  // namespace
 
 TEST_CASE("tokenizer: BOS and EOS where asked, an error where there is none") {
   const auto tokens = small_tokenizer();
@@ -71,3 +69,5 @@ TEST_CASE("tokenizer: an id out of range is an error that names it") {
           static_cast<void>(tokens.decode(std::vector<token_id>{1, 263}));
         }) == "model: id 263: expected an id below 263, found one out of range");
 }
+
+}  // namespace tokenizer_test

@@ -7,7 +7,7 @@
 #include "support/temp_dir.hpp"
 #include <tulu/tokenizer/tokenizer_config.hpp>
 
-namespace {
+namespace tokenizer_config_test {
 
 using tulu::added_token;
 using tulu::load_tokenizer_config;
@@ -44,8 +44,6 @@ const added_token& special(const tokenizer_config& config, std::string_view key)
 
 constexpr tokenizer_mode old = tokenizer_mode::hf_legacy;
 constexpr tokenizer_mode newer = tokenizer_mode::hf;
-
-}  // namespace
 
 TEST_CASE("without files LlamaTokenizer's defaults hold; in mode hf-legacy as plain strings, as in training") {
   const model_files files;
@@ -220,3 +218,5 @@ TEST_CASE("errors name the file and the key") {
   CHECK(failure("tokenizer.json", R"({"added_tokens": [{"content": "a"}]})") ==
         "tokenizer.json: added_tokens: id: expected a non-negative integer, found no such key");
 }
+
+}  // namespace tokenizer_config_test

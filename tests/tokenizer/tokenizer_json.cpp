@@ -9,7 +9,7 @@
 #include "support/temp_dir.hpp"
 #include <tulu/tokenizer/tokenizer_json.hpp>
 
-namespace {
+namespace tokenizer_json_test {
 
 using tulu::token_id;
 using tulu::io::json;
@@ -55,8 +55,6 @@ json all_bytes() {
   }
   return vocab;
 }
-
-}  // namespace
 
 TEST_CASE("a file written by tokenizers is read") {
   const std::string path = std::string{TULU_TEST_DATA} + "/tokenizer/json/llama_small.json";
@@ -342,3 +340,5 @@ TEST_CASE("a file that is no JSON is an error that names it") {
   CHECK(message_of([&] { (void)tulu::load_tokenizer_json(dir.path() / "none"); }).find("cannot open") !=
         std::string::npos);
 }
+
+}  // namespace tokenizer_json_test

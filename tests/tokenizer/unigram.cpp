@@ -14,10 +14,11 @@ using tulu::piece_kind;
 using tulu::sentencepiece_model;
 using tulu::token_id;
 using tulu::detail::unigram;
+
+namespace unigram_test {
+
 using goldens = tulu::test::unigram_goldens;
 using ids = std::vector<token_id>;
-
-namespace {
 
 ids encoded(const unigram& encoder, std::string_view normalized, encode_workspace& workspace) {
   ids out;
@@ -36,8 +37,6 @@ sentencepiece_model make_model() {
   model.pieces.add("<unk>", 0, piece_kind::unknown);
   return model;
 }
-
-}  // namespace
 
 TEST_CASE("unigram: equals SentencePiece") {
   const auto texts = goldens::texts();
@@ -141,3 +140,5 @@ TEST_CASE("unigram: an exception of the receiver leaves a workspace that can be 
                   int);
   CHECK(encoded(encoder, "▁the▁water▁after", workspace) == expected);
 }
+
+}  // namespace unigram_test

@@ -6,7 +6,7 @@
 
 #include <tulu/tokenizer/word_splitter.hpp>
 
-namespace {
+namespace word_splitter_test {
 
 using tulu::split_pattern;
 
@@ -23,8 +23,6 @@ std::string words(split_pattern pattern, std::string_view text) {
   CHECK(size == text.size());
   return out;
 }
-
-}  // namespace
 
 TEST_CASE("word_splitter: GPT-2's pattern") {
   const auto split = [](std::string_view text) { return words(split_pattern::gpt2, text); };
@@ -67,3 +65,5 @@ TEST_CASE("word_splitter: no pattern, no cut") {
   CHECK(words(split_pattern::none, "a b\n1") == "a b\n1");
   CHECK(words(split_pattern::none, "") == "");
 }
+
+}  // namespace word_splitter_test

@@ -5,7 +5,6 @@
 
 #include <tulu/core/cpu.hpp>
 #include <tulu/kernel/backend_table.hpp>
-#include <tulu/simd/portable.hpp>
 
 // The choice of a backend at run time. Opt-in: needs the library tulu::backends, whose translation units are compiled
 // for one instruction set each. Code built with -march=native uses backend_table_for<simd::native>() instead.
@@ -22,6 +21,7 @@ namespace tulu::kernel {
 [[nodiscard]] const backend_table& backend_neon64() noexcept;
 [[nodiscard]] const backend_table& backend_neon64_dotprod() noexcept;
 #endif
+[[nodiscard]] const backend_table& backend_portable() noexcept;
 [[nodiscard]] const backend_table& backend_eigen() noexcept;
 
 /// Whether some build of tulu has a backend of this name; see find_backend for whether this processor can run it.
@@ -50,7 +50,7 @@ namespace tulu::kernel {
   if (cpu.arm_dotprod) tables.push_back(&backend_neon64_dotprod());
   tables.push_back(&backend_neon64());
 #endif
-  tables.push_back(&backend_table_for<simd::portable>());
+  tables.push_back(&backend_portable());
   tables.push_back(&backend_eigen());
   return tables;
 }

@@ -19,7 +19,8 @@ struct token_group {
   std::int32_t sums[2];  ///< of the whole numbers of each half
 };
 
-/// Rounds `columns` activations, a multiple of 32, to groups. NaN and infinite ones give a scale of NaN.
+/// Rounds `columns` activations, a multiple of 32, to groups. NaN and infinite ones give whole numbers of 0 and a scale
+/// of NaN.
 using group_tokens_function = void (*)(const float* x, std::size_t columns, token_group* out) noexcept;
 
 /// See group_tokens_function.
@@ -46,16 +47,17 @@ void group_tokens(const float* x, std::size_t columns, token_group* out) noexcep
     std::int32_t whole[size];
     for (std::size_t i = 0; i < size; ++i) shifted[i] = x[first + i] * inverse + shift;
     std::memcpy(whole, shifted, sizeof whole);
-    for (std::int32_t& each : whole) each -= shift_bits;
+    const bool finite = out->scale == out->scale;
+    for (std::int32_t& each : whole) each = finite ? each - shift_bits : 0;
     for (std::size_t i = 0; i < size; ++i) {
       const std::int32_t high = (whole[i] + 64) >> 7;
       out->high[i] = static_cast<std::int8_t>(high);
       out->low[i] = static_cast<std::int8_t>(whole[i] - high * 128);
     }
     for (std::size_t half = 0; half < 2; ++half) {
-      std::uint32_t sum = 0;
-      for (std::size_t i = 0; i < size / 2; ++i) sum += static_cast<std::uint32_t>(whole[half * size / 2 + i]);
-      out->sums[half] = static_cast<std::int32_t>(sum);
+      std::int32_t sum = 0;
+      for (std::size_t i = 0; i < size / 2; ++i) sum += whole[half * size / 2 + i];
+      out->sums[half] = sum;
     }
     out->total = out->scale * (static_cast<float>(out->sums[0]) + static_cast<float>(out->sums[1]));
   }
