@@ -63,8 +63,8 @@ struct product {
   void many(const model_table& table, std::size_t first, std::size_t count, float* y, bool add) {
     const std::size_t at = model_table::at(kind);
     const dtype packed_type = table.panel_product[at];
-    elements packed{packed_type, tokens * tulu::kernel::packed_columns(columns)};
-    elements scratch{dtype::f32, tulu::kernel::many_scratch};
+    elements packed{packed_type, tulu::kernel::packed_tokens(tokens) * tulu::kernel::packed_columns(columns)};
+    elements scratch{dtype::f32, tulu::kernel::many_scratch(tokens)};
     table.pack_many[model_table::at(packed_type)](x.floats(), x_stride(), 0, tokens, tokens, columns, packed.data());
     table.panels_times_many[at](panel(first), count, columns, packed.data(), tokens, y + first, y_stride(), add,
                                 scratch.floats());

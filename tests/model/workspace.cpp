@@ -30,8 +30,9 @@ TEST_CASE("the parts of a workspace are large enough, on cache lines of their ow
     const tulu::workspace space{config, size};
     const std::size_t rows = std::max(size.tokens, size.logit_rows);
     const std::size_t tiled = (rows + size.tile - 1) / size.tile * size.tile;
-    const std::size_t scratch = std::max({tulu::kernel::multiply_scratch(rows, size.tile), tulu::kernel::many_scratch,
-                                          tulu::kernel::attention_scratch(3, config.head_dim)});
+    const std::size_t scratch =
+        std::max({tulu::kernel::multiply_scratch(rows, size.tile), tulu::kernel::many_scratch(rows),
+                  tulu::kernel::attention_scratch(3, config.head_dim)});
     const auto floats = [](const void* part) { return static_cast<const float*>(part); };
     std::vector<std::pair<const float*, std::size_t>> parts{
         {space.hidden, rows * 45},
@@ -44,8 +45,8 @@ TEST_CASE("the parts of a workspace are large enough, on cache lines of their ow
         {space.up, size.tokens * 53},
         {floats(space.tiles(tulu::dtype::f32)), tiled * 64},
         {floats(space.tiles(tulu::dtype::bf16)), tiled * 32},
-        {floats(space.packed(tulu::dtype::f32)), rows * 64},
-        {floats(space.packed(tulu::dtype::bf16)), rows * 32},
+        {floats(space.packed(tulu::dtype::f32)), tulu::kernel::packed_tokens(rows) * 64},
+        {floats(space.packed(tulu::dtype::bf16)), tulu::kernel::packed_tokens(rows) * 32},
         {floats(space.groups()), tulu::kernel::few_tokens * 2 * sizeof(tulu::kernel::token_group) / sizeof(float)},
         {space.cosines, size.tokens * 5},
         {space.sines, size.tokens * 5},

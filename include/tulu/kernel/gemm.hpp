@@ -112,10 +112,10 @@ template <class Backend, class Scalar>
 void multiply_block(const Scalar* block, std::size_t rows, const Scalar* tile, std::size_t columns, float* product,
                     bool first) noexcept {
   constexpr std::size_t width = tile_tokens<Backend>;
-  if constexpr (has_tiles<Backend> && std::same_as<Scalar, bf16>) {
+  if constexpr (in_tiles<Backend, Scalar>) {
     const auto multiply = [&](auto count, std::size_t r) {
-      Backend::tiles::template multiply<count, width>(block + r * block_columns, block_columns, tile, 32, width / 16,
-                                                      columns, product + r * width, width, !first);
+      Backend::tiles::template multiply<count, width>(block + r * block_columns, 16 * block_columns, tile, 32,
+                                                      width / 16, columns, product + r * width, width, !first);
     };
     std::size_t r = 0;
     for (; r + 16 < rows; r += 32) multiply(std::integral_constant<std::size_t, 32>{}, r);
@@ -135,7 +135,8 @@ void multiply_many(const std::byte* weights, std::size_t rows, std::size_t colum
   using scalar = detail::row_scalar<Backend, Weight>;
   constexpr std::size_t width = tile_tokens<Backend>;
   static_assert(block_rows % Backend::tile_rows == 0);
-  constexpr bool in_tiles = detail::has_tiles<Backend> && std::same_as<scalar, bf16>;
+  constexpr bool in_tiles = detail::in_tiles<Backend, scalar>;
+  constexpr std::size_t step = in_tiles ? 32 : block_columns;
   if constexpr (in_tiles) Backend::tiles::configure();
   const auto* const stored = reinterpret_cast<const Weight*>(weights);
   auto* const block = reinterpret_cast<scalar*>(scratch);
@@ -144,9 +145,16 @@ void multiply_many(const std::byte* weights, std::size_t rows, std::size_t colum
     const std::size_t count = columns - first < block_columns ? columns - first : block_columns;
     const std::size_t padded = packed_columns(count);
     for (std::size_t r = 0; r < rows; ++r) {
-      scalar* const row = block + r * block_columns;
-      detail::widen<Backend>(stored, r * columns + first, row, count);
-      for (std::size_t k = count; k < padded; ++k) row[k] = scalar{};
+      scalar* to = in_tiles ? block + r / 16 * 16 * block_columns + r % 16 * step : block + r * block_columns;
+      for (std::size_t k = 0; k < count; k += step, to += 16 * step) {
+        const std::size_t from = r * columns + first + k;
+        if (count - k >= step) {
+          detail::widen<Backend>(stored, from, to, step);
+        } else {
+          detail::widen<Backend>(stored, from, to, count - k);
+          for (std::size_t i = count - k; k + i < padded; ++i) to[i] = scalar{};
+        }
+      }
     }
     for (std::size_t t = 0; t < tokens; t += width) {
       const auto* const tile = reinterpret_cast<const scalar*>(tiles) + t * packed_columns(columns) + first * width;

@@ -22,9 +22,9 @@ inline constexpr std::size_t many_rows = 4 * panel_rows;
 
 namespace detail {
 
-/// Columns of a block, chosen so that the weights of four panels fit the level-1 cache, with tiles the level-2 cache.
+/// Columns of a block, chosen so that the weights of four panels fit the level-1 cache, with tiles those of two.
 template <class Backend, class Scalar>
-inline constexpr std::size_t block_depth = (has_tiles<Backend> && sizeof(Scalar) == 2 ? 1024 : 512) / sizeof(Scalar);
+inline constexpr std::size_t block_depth = (in_tiles<Backend, Scalar> ? 1024 : 512) / sizeof(Scalar);
 
 /// The tile of products that fits the registers.
 template <class Backend>
@@ -35,35 +35,47 @@ struct tile_shape {
 
 }  // namespace detail
 
+/// Tokens with those that their last tile lacks.
+[[nodiscard]] constexpr std::size_t packed_tokens(std::size_t tokens) noexcept {
+  return (tokens + 15) / 16 * 16;
+}
+
 /// Packs the tokens [first, first + count) of `tokens`: rows of x `x_stride` floats apart, x at the first of all. Block
-/// by block of columns, the part of each token lies behind that of the token before, zeros behind the last column.
-/// `out` is for tokens × packed_columns elements.
+/// by block of columns, the part of each token lies behind that of the token before, zeros behind the last column; in
+/// tiles, [16 tokens][32 columns] lie together. `out` is for packed_tokens × packed_columns elements.
 using pack_many_function = void (*)(const float* x, std::size_t x_stride, std::size_t first, std::size_t count,
                                     std::size_t tokens, std::size_t columns, std::byte* out) noexcept;
 
 /// y[t][r] = Σ_k weights[r][k] × x[t][k], or that added to y[t][r], for up to many_rows rows of the panels from
 /// `panels` on and tokens packed as the product_scalar of the weights. `scratch` has many_scratch floats. The bits of a
-/// result depend neither on `rows` nor, but for being in the last tile, on `tokens`.
+/// result depend neither on `rows` nor on `tokens`.
 using panels_times_many_function = void (*)(const std::byte* panels, std::size_t rows, std::size_t columns,
                                             const std::byte* tokens_packed, std::size_t tokens, float* y,
                                             std::size_t y_stride, bool add, float* scratch) noexcept;
 
 /// Floats that a panels_times_many_function works in, whatever the backend.
-inline constexpr std::size_t many_scratch = many_rows * 1024 / sizeof(float);
+[[nodiscard]] constexpr std::size_t many_scratch(std::size_t tokens) noexcept {
+  return many_rows * (1024 / sizeof(float) + packed_tokens(tokens));
+}
 
 /// See pack_many_function.
 template <simd::backend Backend, class Scalar>
 void pack_many(const float* x, std::size_t x_stride, std::size_t first, std::size_t count, std::size_t tokens,
                std::size_t columns, std::byte* out) noexcept {
   constexpr std::size_t most = detail::block_depth<Backend, Scalar>;
+  constexpr bool in_tiles = detail::in_tiles<Backend, Scalar>;
   auto* const packed = reinterpret_cast<Scalar*>(out);
   for (std::size_t from = 0; from < columns; from += most) {
     const std::size_t present = columns - from < most ? columns - from : most;
-    const std::size_t depth = packed_columns(present);
+    const std::size_t depth = packed_columns(present), step = in_tiles ? 32 : depth;
+    Scalar* const block = packed + from * (in_tiles ? packed_tokens(tokens) : tokens);
     for (std::size_t t = first; t < first + count; ++t) {
-      Scalar* const to = packed + from * tokens + t * depth;
-      convert<Backend>(x + t * x_stride + from, to, present);
-      std::memset(to + present, 0, (depth - present) * sizeof(Scalar));
+      Scalar* to = in_tiles ? block + t / 16 * 16 * depth + t % 16 * step : block + t * depth;
+      for (std::size_t k = 0; k < depth; k += step, to += 16 * step) {
+        const std::size_t some = present - k < step ? present - k : step;
+        convert<Backend>(x + t * x_stride + from + k, to, some);
+        std::memset(to + some, 0, (step - some) * sizeof(Scalar));
+      }
     }
   }
 }
@@ -156,7 +168,7 @@ void multiply_panels(const Scalar* panels, std::size_t panel_stride, std::size_t
   });
 }
 
-/// One block of columns of up to four panels, in registers or tiles.
+/// One block of columns of up to four panels.
 template <class Backend, class Scalar>
 struct block_products {
   const Scalar* panels;
@@ -164,40 +176,37 @@ struct block_products {
   std::size_t rows;
   std::size_t depth;
   const Scalar* x;
-  std::size_t x_stride;
   float* y;
   std::size_t y_stride;
   bool add;
 
-  /// All tokens.
-  void compute(std::size_t tokens) const noexcept {
-    std::size_t first = 0;
-    if constexpr (has_tiles<Backend> && std::same_as<Scalar, bf16>) {
-      const std::size_t whole = rows / panel_rows * panel_rows;
-      const auto in_tiles = [&](auto count) {
-        Backend::tiles::template multiply<count>(x + first * x_stride, x_stride, panels, panel_stride,
-                                                 whole / panel_rows, depth, y + first * y_stride, y_stride, add);
-        first += count;
-      };
-      while (tokens - first >= 32) in_tiles(std::integral_constant<std::size_t, 32>{});
-      if (tokens - first >= 16) in_tiles(std::integral_constant<std::size_t, 16>{});
-      if (whole != rows) in_registers(whole, 0, first);
-    }
-    in_registers(0, first, tokens);
-  }
-
- private:
-  void in_registers(std::size_t first_row, std::size_t first, std::size_t last) const noexcept {
+  void in_registers(std::size_t tokens) const noexcept {
     using shape = tile_shape<Backend>;
-    for (std::size_t row = first_row; row < rows; row += shape::panels * panel_rows) {
-      std::size_t t = first;
-      for (; last - t >= shape::tokens; t += shape::tokens) run<shape::tokens>(row, t);
+    for (std::size_t row = 0; row < rows; row += shape::panels * panel_rows) {
+      std::size_t t = 0;
+      for (; tokens - t >= shape::tokens; t += shape::tokens) run<shape::tokens>(row, t);
       unroll<shape::tokens - 1>([&](auto less) {
-        if (last - t == less + 1) run<less + 1>(row, t);
+        if (tokens - t == less + 1) run<less + 1>(row, t);
       });
     }
   }
 
+  /// Whole tiles: two panels stay in the level-1 cache while all tokens pass them.
+  void in_tiles(std::size_t tokens) const noexcept {
+    const std::size_t count = (rows + panel_rows - 1) / panel_rows;
+    for (std::size_t panel = 0; panel < count; panel += 2) {
+      const auto multiply = [&](auto some, std::size_t t) {
+        Backend::tiles::template multiply<some>(x + t * depth, 16 * depth, panels + panel * panel_stride, panel_stride,
+                                                count - panel < 2 ? 1 : 2, depth, y + t * y_stride + panel * panel_rows,
+                                                y_stride, add);
+      };
+      std::size_t t = 0;
+      for (; t + 16 < tokens; t += 32) multiply(std::integral_constant<std::size_t, 32>{}, t);
+      if (t < tokens) multiply(std::integral_constant<std::size_t, 16>{}, t);
+    }
+  }
+
+ private:
   template <std::size_t Tokens>
   void run(std::size_t row, std::size_t t) const noexcept {
     constexpr std::size_t most = tile_shape<Backend>::panels;
@@ -207,10 +216,18 @@ struct block_products {
   template <std::size_t Tokens, std::size_t Panels>
   void run(std::size_t row, std::size_t t) const noexcept {
     multiply_panels<Backend, Scalar, Panels, Tokens>(panels + row / panel_rows * panel_stride, panel_stride, depth,
-                                                     x + t * x_stride, x_stride, rows - row, y + t * y_stride + row,
-                                                     y_stride, add);
+                                                     x + t * depth, depth, rows - row, y + t * y_stride + row, y_stride,
+                                                     add);
   }
 };
+
+/// Rows of sums, many_rows apart, to y or added to it.
+template <class Backend>
+void store_sums(const float* sums, std::size_t tokens, std::size_t rows, float* y, std::size_t y_stride,
+                bool add) noexcept {
+  for (std::size_t t = 0; t < tokens; ++t, sums += many_rows, y += y_stride)
+    for (std::size_t row = 0; row < rows; ++row) y[row] = add ? y[row] + sums[row] : sums[row];
+}
 
 }  // namespace detail
 
@@ -220,21 +237,29 @@ void panels_times_many(const std::byte* panels, std::size_t rows, std::size_t co
                        std::size_t tokens, float* y, std::size_t y_stride, bool add, float* scratch) noexcept {
   using scalar = product_scalar<Backend, Weight>;
   constexpr std::size_t most = detail::block_depth<Backend, scalar>;
-  static_assert(many_rows * most * sizeof(scalar) <= many_scratch * sizeof(float));
-  constexpr bool in_tiles = detail::has_tiles<Backend> && std::same_as<scalar, bf16>;
-  if constexpr (in_tiles) Backend::tiles::configure();
+  constexpr bool in_tiles = detail::in_tiles<Backend, scalar>;
+  static_assert(most * sizeof(scalar) <= 1024);
   const auto* const x = reinterpret_cast<const scalar*>(tokens_packed);
   auto* const unpacked = reinterpret_cast<scalar*>(scratch);
-  for (std::size_t first = 0; first < columns; first += most, add = true) {
+  float* const sums = scratch + many_rows * 1024 / sizeof(float);
+  if constexpr (in_tiles) Backend::tiles::configure();
+  for (std::size_t first = 0; first < columns; first += most) {
     const std::size_t depth = columns - first < most ? columns - first : most;
     for (std::size_t row = 0; row < rows; row += panel_rows)
       detail::panel_unpacker<Backend, Weight, scalar>::unpack(panels + row / panel_rows * panel_bytes<Weight>(columns),
                                                               columns, first, depth, unpacked + row * most);
-    detail::block_products<Backend, scalar>{unpacked, most * panel_rows, rows, depth, x + first * tokens, depth,
-                                            y,        y_stride,          add}
-        .compute(tokens);
+    using block = detail::block_products<Backend, scalar>;
+    if constexpr (in_tiles)
+      block{unpacked, most * panel_rows, rows, depth, x + first * packed_tokens(tokens), sums, many_rows, first != 0}
+          .in_tiles(tokens);
+    else
+      block{unpacked, most * panel_rows, rows, depth, x + first * tokens, y, y_stride, add || first != 0}.in_registers(
+          tokens);
   }
-  if constexpr (in_tiles) Backend::tiles::release();
+  if constexpr (in_tiles) {
+    Backend::tiles::release();
+    detail::store_sums<Backend>(sums, tokens, rows, y, y_stride, add);
+  }
 }
 
 }  // namespace tulu::kernel

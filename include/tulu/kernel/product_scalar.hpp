@@ -20,6 +20,10 @@ inline constexpr bool has_tiles = requires {
   typename Backend::tiles;
 };
 
+/// Whether products of this type are computed in the tiles of the backend.
+template <class Backend, class Scalar>
+inline constexpr bool in_tiles = has_tiles<Backend>&& std::same_as<Scalar, bf16>;
+
 /// Elements of type Scalar that dot products take together.
 template <class Scalar>
 inline constexpr std::size_t product_step = std::same_as<Scalar, bf16> ? 2 : 1;

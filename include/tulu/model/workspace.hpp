@@ -90,13 +90,15 @@ class workspace {
   [[nodiscard]] static std::size_t scratch_for(const llama_config& config, const workspace_size& size) noexcept {
     const std::size_t group = config.num_attention_heads / config.num_key_value_heads;
     return padded(std::max({kernel::multiply_scratch(std::max(size.tokens, size.logit_rows), size.tile),
-                            kernel::many_scratch, kernel::attention_scratch(group, config.head_dim)}));
+                            kernel::many_scratch(std::max(size.tokens, size.logit_rows)),
+                            kernel::attention_scratch(group, config.head_dim)}));
   }
   [[nodiscard]] static std::array<part, 17> parts_of(const llama_config& config, const workspace_size& size) noexcept {
     const std::size_t tokens = size.tokens, query = config.query_size(), key = config.key_value_size();
     const std::size_t tiled = (std::max(tokens, size.logit_rows) + size.tile - 1) / size.tile * size.tile;
     const std::size_t widest = std::max({config.hidden_size, query, config.intermediate_size});
     const std::size_t rows = std::max(tokens, size.logit_rows), columns = kernel::packed_columns(widest);
+    const std::size_t packed = kernel::packed_tokens(rows);
     constexpr std::size_t group_floats = sizeof(kernel::token_group) / sizeof(float);
     return {{{std::max(tokens, size.logit_rows), config.hidden_size},
              {std::max(tokens, size.logit_rows), config.hidden_size},
@@ -108,8 +110,8 @@ class workspace {
              {tokens, config.intermediate_size},
              {tiled, columns},
              {tiled, columns / 2},
-             {rows, columns},
-             {rows, columns / 2},
+             {packed, columns},
+             {packed, columns / 2},
              {kernel::few_tokens, columns / kernel::token_group::size * group_floats},
              {tokens, config.head_dim / 2},
              {tokens, config.head_dim / 2},

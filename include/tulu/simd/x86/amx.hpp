@@ -39,15 +39,15 @@ struct bf16_tiles {
   }
   static void release() noexcept { _tile_release(); }
 
-  /// y[t][16p + r] = Σ_k x[t][k] × panels[p][k / 2][r][k % 2], where [k / 2] is a step of 2 × Width elements, or that
-  /// added to y, in float32 for `depth` columns, a multiple of 32. Rows of x and panels lie `x_stride` and
-  /// `panel_stride` elements apart, rows of y `y_stride`. Subnormal numbers count as zero, as they do for dot_bf16.
+  /// y[t][16p + r] = Σ_k x[t / 16][k / 32][t % 16][k % 32] × panels[p][k / 2][r][k % 2], where [k / 2] is a step of
+  /// 2 × Width elements, or that added to y, in float32 for `depth` columns, a multiple of 32. Sixteens of x and panels
+  /// lie `x_stride` and `panel_stride` elements apart, rows of y `y_stride`: not a multiple of 1024, whose rows would
+  /// share one set of the cache. Subnormal numbers count as zero, as they do for dot_bf16.
   template <std::size_t Tokens, std::size_t Width = panel_rows>
   static void multiply(const bf16* x, std::size_t x_stride, const bf16* panels, std::size_t panel_stride,
                        std::size_t panel_count, std::size_t depth, float* y, std::size_t y_stride, bool add) noexcept {
     static_assert(Tokens == 16 || Tokens == 32);
-    const operands strides{static_cast<long>(x_stride * sizeof(bf16)), static_cast<long>(y_stride * sizeof(float)),
-                           panel_stride, depth};
+    const operands strides{x_stride, panel_stride, static_cast<long>(y_stride * sizeof(float)), depth};
     order_memory();
     std::size_t panel = 0;
     for (; panel + 2 <= panel_count; panel += 2, panels += 2 * panel_stride, y += 2 * panel_rows)
@@ -58,24 +58,29 @@ struct bf16_tiles {
 
  private:
   struct operands {
-    long x_row, y_row;  ///< in bytes
-    std::size_t panel_stride, depth;
+    std::size_t x_stride, panel_stride;
+    long y_row;  ///< in bytes
+    std::size_t depth;
   };
 
   /// Tile loads of g++ 12 name no memory that they read.
   static void order_memory() noexcept { __asm__ volatile("" : : : "memory"); }
 
+  /// Asks for a tile of x that comes later, where it is x that does not stay in the level-1 cache.
+  template <std::size_t Width>
+  [[gnu::always_inline]] static void ask_for_next(const bf16* tile) noexcept {
+    if constexpr (Width == panel_rows)
+      for (std::size_t row = 2 * 16; row < 3 * 16; ++row)
+        _mm_prefetch(reinterpret_cast<const char*>(tile + 32 * row), _MM_HINT_T0);
+  }
+
   /// Tiles 0 to 3 have the sums: 0 and 1 those of 16 tokens with two panels, 2 and 3 those of the next 16. Tiles 4 and
   /// 5 have the tokens, 6 and 7 the panels.
   template <std::size_t Tokens, std::size_t Width, std::size_t Panels>
   static void block(const bf16* x, const bf16* panels, float* y, const operands& of, bool add) noexcept {
-    const auto below = [](auto* first, long bytes) {
-      return reinterpret_cast<decltype(first)>(reinterpret_cast<std::uintptr_t>(first) +
-                                               static_cast<std::uintptr_t>(16 * bytes));
-    };
-    float* const y_below = below(y, of.y_row);
-    const bf16* x_below = below(x, of.x_row);
-    const bf16* panel_beside = panels + of.panel_stride;
+    float* const y_below = Tokens == 32 ? y + 16 * static_cast<std::size_t>(of.y_row) / sizeof(float) : y;
+    const bf16* x_below = Tokens == 32 ? x + of.x_stride : x;
+    const bf16* panel_beside = Panels == 2 ? panels + of.panel_stride : panels;
     if (add) {
       _tile_loadd(0, y, of.y_row);
       if constexpr (Panels == 2) _tile_loadd(1, y + panel_rows, of.y_row);
@@ -88,8 +93,9 @@ struct bf16_tiles {
       _tile_zero(3);
     }
     for (std::size_t k = 0; k < of.depth;
-         k += 32, x += 32, x_below += 32, panels += 32 * Width, panel_beside += 32 * Width) {
-      _tile_loadd(4, x, of.x_row);
+         k += 32, x += 16 * 32, x_below += 16 * 32, panels += 32 * Width, panel_beside += 32 * Width) {
+      ask_for_next<Width>(x);
+      _tile_loadd(4, x, 64);
       _tile_loadd(6, panels, 4 * Width);
       _tile_dpbf16ps(0, 4, 6);
       if constexpr (Panels == 2) {
@@ -97,7 +103,8 @@ struct bf16_tiles {
         _tile_dpbf16ps(1, 4, 7);
       }
       if constexpr (Tokens == 32) {
-        _tile_loadd(5, x_below, of.x_row);
+        ask_for_next<Width>(x_below);
+        _tile_loadd(5, x_below, 64);
         _tile_dpbf16ps(2, 5, 6);
       }
       if constexpr (Tokens == 32 && Panels == 2) _tile_dpbf16ps(3, 5, 7);

@@ -225,10 +225,11 @@ struct dot_avx512_vnni_bf16 : dot_avx512 {
   }
   [[nodiscard]] static __m512i dot_u7s8(__m512i sum, __m512i u, __m512i s) noexcept { return dot_u8s8(sum, u, s); }
   static void store_pair(bf16* to, __m512 even, __m512 odd) noexcept {
-    const auto widened = [](__m512 value) {
-      return _mm512_maskz_cvtepu16_epi32(0xffff, (__m256i)_mm512_cvtneps_pbh(value));
-    };
-    _mm512_storeu_si512(to, _mm512_or_si512(widened(even), shift_left<16>(widened(odd))));
+    const __m512i halves = (__m512i)_mm512_cvtne2ps_pbh(odd, even);  // the even ones, then the odd ones
+    const __m512i order = _mm512_or_si512(
+        _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+        _mm512_slli_epi32(_mm512_setr_epi32(16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31), 16));
+    _mm512_storeu_si512(to, _mm512_permutexvar_epi16(order, halves));
   }
 };
 
