@@ -1,17 +1,24 @@
 // The kernels of recover, of weights and SHA-256, single-threaded, beside memcpy and a plain loop in float32 as what
 // the memory gives in the same run. bytes_per_second counts the bytes read and written (SHA-256: hashed). Sizes: in the
-// level-2 cache, and far beyond every cache.
+// level-2 cache, and far beyond every cache. of_peak of products is their share of what one thread reads from memory or
+// computes at most (peaks.hpp), measured in the same run.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <map>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <benchmark/benchmark.h>
 
+#include "peaks.hpp"
 #include <tulu/core/aligned_buffer.hpp>
 #include <tulu/core/cpu.hpp>
 #include <tulu/kernel/dispatch.hpp>
+#include <tulu/kernel/panels.hpp>
 #include <tulu/simd/sha256.hpp>
 
 namespace {
@@ -128,6 +135,90 @@ void multiply_few(benchmark::State& state, const model_table* table, dtype type)
   report_weights(state, rows * row_weights);
 }
 
+/// What one thread does at most: GB/s read from memory, or thousand millions of operations for a key of peaks::figures.
+double peak(std::string_view key) {
+  static std::map<std::string_view, double> known;
+  if (const auto found = known.find(key); found != known.end()) return found->second;
+  if (key == "read") return known[key] = peaks::read_rate(1);
+  for (const peaks::figure& each : peaks::figures())
+    if (key == each.key) return known[key] = peaks::rate(each.best, 1);
+  return known[key] = 0;
+}
+
+/// `amount` per iteration as a share of that peak.
+void report_share(benchmark::State& state, double amount, std::string_view key) {
+  state.counters["of_peak"] =
+      benchmark::Counter{amount / (peak(key) * 1e9), benchmark::Counter::kIsIterationInvariantRate};
+}
+
+/// A square matrix beyond the level-2 cache with so few tokens, one after the other of as many as 256 MiB hold.
+/// bytes_per_second counts the weights.
+void few_from_memory(benchmark::State& state, const model_table* table, dtype type, bool in_panels) {
+  constexpr std::size_t size = row_weights;
+  const auto tokens = static_cast<std::size_t>(state.range(0)), at = model_table::at(type);
+  const std::size_t bytes =
+      in_panels ? tulu::kernel::panels_bytes(type, size, size) : tulu::bytes_of(type, size * size);
+  const std::size_t matrices = (std::size_t{1} << 28) / bytes;
+  const aligned_buffer weights = filled(dtype::u8, matrices * bytes), x = filled(dtype::f32, tokens * size);
+  aligned_buffer y = filled(dtype::f32, tokens * size);
+  std::vector<tulu::kernel::token_group> groups(tokens * size / tulu::kernel::token_group::size);
+  const auto* const floats = reinterpret_cast<const float*>(x.data());
+  auto* const out = reinterpret_cast<float*>(y.data());
+  const std::size_t stride = size / tulu::kernel::token_group::size;
+  for (std::size_t t = 0; t < tokens; ++t) table->group_tokens(floats + t * size, size, groups.data() + t * stride);
+  std::size_t next = 0;
+  for (auto _ : state) {
+    const std::byte* const matrix = weights.data() + next * bytes;
+    if (in_panels)
+      table->panels_times_few[at](matrix, size, size, groups.data(), stride, tokens, out, size, false);
+    else
+      table->multiply_few[at](matrix, size, size, floats, size, tokens, out, size, false);
+    benchmark::ClobberMemory();
+    next = (next + 1) % matrices;
+  }
+  report_bytes(state, bytes);
+  report_share(state, static_cast<double>(bytes), "read");
+}
+
+/// The peak of products in this type.
+std::string_view product_peak(const model_table* table, dtype type) {
+  if (type == dtype::f32) return "f32_gflops";
+  return table->backend == std::string_view{"avx512_amx"} ? "amx_bf16_gflops" : "bf16_gflops";
+}
+
+/// A square matrix with 512 tokens, packed outside the clock. items_per_second counts multiplications and additions.
+void many_tokens(benchmark::State& state, const model_table* table, dtype type, bool in_panels) {
+  constexpr std::size_t size = row_weights, tokens = 512;
+  const std::size_t at = model_table::at(type);
+  const dtype product = in_panels ? table->panel_product[at] : table->row_product[at];
+  const std::size_t bytes = in_panels ? tulu::kernel::panels_bytes(type, 1, size) : tulu::bytes_of(type, size);
+  const std::size_t rows_of_bytes = in_panels ? tulu::kernel::panel_rows : 1;
+  const aligned_buffer weights = filled(dtype::u8, size / rows_of_bytes * bytes), x = filled(dtype::f32, tokens * size);
+  aligned_buffer y = filled(dtype::f32, tokens * size), packed = filled(product, 2 * tokens * size);
+  aligned_buffer scratch{sizeof(float) * std::max(tulu::kernel::many_scratch(tokens),
+                                                  tulu::kernel::multiply_scratch(tokens, table->tile_tokens))};
+  const auto* const floats = reinterpret_cast<const float*>(x.data());
+  if (in_panels) {
+    table->pack_many[model_table::at(product)](floats, size, 0, tokens, tokens, size, packed.data());
+  } else {
+    const std::size_t tile = table->tile_tokens;
+    for (std::size_t t = 0; t < tokens; t += tile)
+      table->pack_tokens[model_table::at(product)](floats + t * size, size, std::min(tile, tokens - t), size,
+                                                   packed.data() + t * size * tulu::size_of(product));
+  }
+  const auto kernel = in_panels ? table->panels_times_many[at] : table->multiply_many[at];
+  const std::size_t step = in_panels ? tulu::kernel::many_rows : tulu::kernel::block_rows;
+  for (auto _ : state) {
+    for (std::size_t row = 0; row < size; row += step)
+      kernel(weights.data() + row / rows_of_bytes * bytes, std::min(step, size - row), size, packed.data(), tokens,
+             reinterpret_cast<float*>(y.data()) + row, size, false, reinterpret_cast<float*>(scratch.data()));
+    benchmark::ClobberMemory();
+  }
+  constexpr std::size_t operations = 2 * size * size * tokens;
+  report_weights(state, operations);
+  report_share(state, static_cast<double>(operations), product_peak(table, product));
+}
+
 /// A head of 128 with 2048 positions in the cache: of one token, or of 128 that follow. bytes_per_second counts what is
 /// read of the cache, items_per_second multiplications and additions.
 void attend(benchmark::State& state, const model_table* table, dtype type) {
@@ -211,6 +302,15 @@ void register_weights(const model_table* table) {
     if (tulu::is_block_type(each.type))
       benchmark::RegisterBenchmark(("decode " + suffix).c_str(), decode, table, each.type);
     benchmark::RegisterBenchmark(("multiply_few " + suffix).c_str(), multiply_few, table, each.type)->Arg(1)->Arg(4);
+    for (const bool in_panels : {false, true}) {
+      if (in_panels && table->panels_times_few[model_table::at(each.type)] == nullptr) continue;
+      const std::string name = in_panels ? "panels " : "rows ";
+      benchmark::RegisterBenchmark((name + "few " + suffix).c_str(), few_from_memory, table, each.type, in_panels)
+          ->ArgName("tokens")
+          ->Arg(1)
+          ->Arg(8);
+      benchmark::RegisterBenchmark((name + "many " + suffix).c_str(), many_tokens, table, each.type, in_panels);
+    }
   }
 }
 
