@@ -98,27 +98,20 @@ __attribute__((target("amx-tile"))) inline void zero_tiles() {
   _tile_loadd(7, zeros, 64);
 }
 
-__attribute__((target("amx-tile,amx-bf16"))) inline void bf16_tiles(std::size_t rounds) {
-  zero_tiles();
-  for (std::size_t i = 0; i < rounds; ++i) {
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_dpbf16ps(3, 5, 7);
+#define TULU_PEAK_TILES(name, features, product)                           \
+  __attribute__((target(features))) inline void name(std::size_t rounds) { \
+    zero_tiles();                                                          \
+    for (std::size_t i = 0; i < rounds; ++i) {                             \
+      product(0, 4, 6);                                                    \
+      product(1, 4, 7);                                                    \
+      product(2, 5, 6);                                                    \
+      product(3, 5, 7);                                                    \
+    }                                                                      \
+    _tile_release();                                                       \
   }
-  _tile_release();
-}
 
-__attribute__((target("amx-tile,amx-int8"))) inline void int8_tiles(std::size_t rounds) {
-  zero_tiles();
-  for (std::size_t i = 0; i < rounds; ++i) {
-    _tile_dpbusd(0, 4, 6);
-    _tile_dpbusd(1, 4, 7);
-    _tile_dpbusd(2, 5, 6);
-    _tile_dpbusd(3, 5, 7);
-  }
-  _tile_release();
-}
+TULU_PEAK_TILES(bf16_tiles, "amx-tile,amx-bf16", _tile_dpbf16ps)
+TULU_PEAK_TILES(int8_tiles, "amx-tile,amx-int8", _tile_dpbusd)
 
 /// The processor has AMX (bfloat16 and int8), and the system gives this process its registers.
 inline bool enable_amx() {

@@ -89,19 +89,19 @@ class workspace {
   [[nodiscard]] static std::size_t padded(std::size_t floats) noexcept { return (floats + line - 1) / line * line; }
   [[nodiscard]] static std::size_t scratch_for(const llama_config& config, const workspace_size& size) noexcept {
     const std::size_t group = config.num_attention_heads / config.num_key_value_heads;
-    return padded(std::max({kernel::multiply_scratch(std::max(size.tokens, size.logit_rows), size.tile),
-                            kernel::many_scratch(std::max(size.tokens, size.logit_rows)),
+    const std::size_t rows = std::max(size.tokens, size.logit_rows);
+    return padded(std::max({kernel::multiply_scratch(rows, size.tile), kernel::many_scratch(rows),
                             kernel::attention_scratch(group, config.head_dim)}));
   }
   [[nodiscard]] static std::array<part, 17> parts_of(const llama_config& config, const workspace_size& size) noexcept {
     const std::size_t tokens = size.tokens, query = config.query_size(), key = config.key_value_size();
-    const std::size_t tiled = (std::max(tokens, size.logit_rows) + size.tile - 1) / size.tile * size.tile;
+    const std::size_t rows = std::max(tokens, size.logit_rows), packed = kernel::packed_tokens(rows);
+    const std::size_t tiled = (rows + size.tile - 1) / size.tile * size.tile;
     const std::size_t widest = std::max({config.hidden_size, query, config.intermediate_size});
-    const std::size_t rows = std::max(tokens, size.logit_rows), columns = kernel::packed_columns(widest);
-    const std::size_t packed = kernel::packed_tokens(rows);
+    const std::size_t columns = kernel::packed_columns(widest);
     constexpr std::size_t group_floats = sizeof(kernel::token_group) / sizeof(float);
-    return {{{std::max(tokens, size.logit_rows), config.hidden_size},
-             {std::max(tokens, size.logit_rows), config.hidden_size},
+    return {{{rows, config.hidden_size},
+             {rows, config.hidden_size},
              {tokens, query},
              {tokens, key},
              {tokens, key},
