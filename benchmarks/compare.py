@@ -7,8 +7,9 @@
 
 For each type of weights a model of 1.35 billion random parameters is made in FOLDER (up to 8 GB at a time), and in every
 round each program has its turn with each column; who is first changes from round to round. Medians count, and of
-llama.cpp the best of its options in each column. llama.cpp is built with -march=native from the source package of
-llama-cpp-python; transformers takes part when PYTHON can import it and torch. Columns:
+llama.cpp the best of its options in each column: the first round tries all, the others those that were near the best. It
+is built with -march=native from the source package of llama-cpp-python; transformers takes part when PYTHON can import
+it and torch. Columns:
   prefill      tokens/s of a prompt of 512 tokens
   decode       tokens/s of 64 tokens
   depth        tokens/s of 32 tokens after 1900 others, keys and values in float16 on either side

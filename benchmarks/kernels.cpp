@@ -224,14 +224,16 @@ void many_tokens(benchmark::State& state, const model_table* table, dtype type, 
 void attend(benchmark::State& state, const model_table* table, dtype type) {
   constexpr std::size_t head_dim = 128, before = 2048;
   const auto heads = static_cast<std::size_t>(state.range(0)), tokens = static_cast<std::size_t>(state.range(1));
-  const std::size_t panels = (before + tokens + 15) / 16, bytes = panels * tulu::kernel::kv_panel_bytes(type, head_dim);
+  constexpr std::size_t together = tulu::kernel::attention_block;
+  const std::size_t block = together / 16 * tulu::kernel::kv_panel_bytes(type, head_dim);
+  const std::size_t bytes = (before + tokens + together - 1) / together * block;
   // Caches one after the other, beyond the level-2 cache: as the heads of a layer.
   const std::size_t caches = tokens == 1 ? 64 : 1;
   const aligned_buffer keys = filled(dtype::u8, caches * bytes), values = filled(dtype::u8, caches * bytes);
   const aligned_buffer queries = filled(dtype::f32, tokens * heads * head_dim);
   aligned_buffer out = filled(dtype::f32, tokens * heads * head_dim);
   aligned_buffer scratch = filled(dtype::f32, tulu::kernel::attention_scratch(heads, head_dim));
-  const tulu::kernel::attention_shape shape{heads, head_dim, before, 0.1F, tokens, heads * head_dim};
+  const tulu::kernel::attention_shape shape{heads, head_dim, before, 0.1F, tokens, heads * head_dim, block};
   const auto kernel = table->attend[model_table::cache_at(type)];
   std::size_t next = 0;
   for (auto _ : state) {

@@ -88,18 +88,23 @@ class Tulu:
 
 
 class LlamaCpp:
-    """With flash attention and repacked weights on and off, where this version has the options."""
+    """With flash attention and repacked weights on and off, where this version has the options. The first time that a
+    column of a task is measured shows which of its options are worth the time of the next rounds."""
 
     name = "llama.cpp"
+    NEAR_BEST = 0.9  # of the best rate
 
     def __init__(self, programs, threads):
         self.threads = threads
         self.bench = programs / "llama-bench"
         found = [programs / name for name in ("llama-completion", "llama-cli") if (programs / name).exists()]
         self.completes = found[0] if found else None
-        self.repack = "--repack" in output_of([self.bench, "--help"])[0]
+        options = output_of([self.bench, "--help"])[0]
+        self.repack = "--repack" in options
+        self.no_warmup = ["--no-warmup"] if "--no-warmup" in options else []  # the better of two is warm
         known = output_of([self.completes, "--help"])[0] if self.completes else ""
         self.no_repack = "--no-repack" in known
+        self.left = {}  # by task and column: the options that are measured again
         self.first_options = ["--no-warmup", "-no-cnv"]
         # Else it first looks for what fits a device, which takes time.
         self.first_options += ["--fit", "off"] if "--fit " in known else []
@@ -108,41 +113,45 @@ class LlamaCpp:
         return (not column.first or self.completes is not None) and (column.cache == "f16" or task.weights.startswith("q"))
 
     def measure(self, column, task):
-        return self.measure_first(column, task) if column.first else self.measure_rate(column, task)
-
-    def measure_first(self, column, task):
-        command = [self.completes, "-m", task.model, "-t", self.threads, "-c", CONTEXT, "-p", prompt_text(column.prompt),
-                   "-n", 1, "--temp", 0, *self.first_options]  # fmt: skip
-        ways = [[], ["--no-repack"]] if self.no_repack and task.weights not in NEVER_REPACKED else [[]]
-        return self.of_all(ways, lambda way: [run_of(self.name, " ".join(way), column, output_of([*command, *way])[1])])
-
-    def measure_rate(self, column, task):
-        attention = "0,1" if column.cache == "f16" else "1"  # a quantised cache needs flash attention
-        command = [self.bench, "-m", task.model, "-t", self.threads, "-r", column.repetitions, "-o", "json", "-fa",
-                   attention, "-p", column.prompt, "-n", column.decode, "-ctk", column.cache, "-ctv", column.cache]  # fmt: skip
-        command += ["-d", column.depth] if column.depth else []
-        ways = [["--repack", "1"], ["--repack", "0"]] if self.repack and task.weights not in NEVER_REPACKED else [[]]
-        return self.of_all(ways, lambda way: self.tests([*command, *way], column, way))
-
-    def tests(self, command, column, way):
-        """A run for each test that llama-bench lists."""
-        tests = json.loads(output_of(command)[0])
-        variants = [" ".join([f"-fa {int(test['flash_attn'])}", *way]) for test in tests]
-        return [run_of(self.name, name, column, max(test["samples_ts"])) for name, test in zip(variants, tests)]
-
-    @staticmethod
-    def of_all(ways, measure):
-        """The runs of all ways that work."""
-        out, problems = [], []
-        for way in ways:
+        """The runs of all options that work and are left."""
+        one = self.first_token if column.first else self.rate
+        values, problems = {}, []
+        for way in self.left.get((task, column), self.ways(column, task)):
             try:
-                out += measure(way)
+                values[way] = one(column, task, way)
             except RuntimeError as problem:
                 problems.append(problem)
                 say(f"warning: {problem}")
-        if not out:
+        if not values:
             raise problems[0]
-        return out
+        self.left.setdefault((task, column), self.near_best(values, column))
+        return [run_of(self.name, " ".join(way), column, value) for way, value in values.items()]
+
+    def ways(self, column, task):
+        """Options, a tuple for each run."""
+        repacks = task.weights not in NEVER_REPACKED
+        if column.first:
+            return [(), ("--no-repack",)] if self.no_repack and repacks else [()]
+        # A quantised cache needs flash attention.
+        attention = [("-fa", "0"), ("-fa", "1")] if column.cache == "f16" else [("-fa", "1")]
+        layouts = [("--repack", "1"), ("--repack", "0")] if self.repack and repacks else [()]
+        return [(*each, *layout) for each in attention for layout in layouts]
+
+    def near_best(self, values, column):
+        speeds = {way: 1 / value if column.first else value for way, value in values.items()}
+        return [way for way, speed in speeds.items() if speed >= self.NEAR_BEST * max(speeds.values())]
+
+    def first_token(self, column, task, way):
+        command = [self.completes, "-m", task.model, "-t", self.threads, "-c", CONTEXT, "-p", prompt_text(column.prompt),
+                   "-n", 1, "--temp", 0, *self.first_options, *way]  # fmt: skip
+        return output_of(command)[1]
+
+    def rate(self, column, task, way):
+        command = [self.bench, "-m", task.model, "-t", self.threads, "-r", column.repetitions, "-o", "json", "-p",
+                   column.prompt, "-n", column.decode, "-ctk", column.cache, "-ctv", column.cache, *way]  # fmt: skip
+        command += ["-d", column.depth] if column.depth else self.no_warmup
+        (test,) = json.loads(output_of(command)[0])
+        return max(test["samples_ts"])
 
 
 class Transformers:

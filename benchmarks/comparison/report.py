@@ -23,12 +23,13 @@ class Pair(NamedTuple):
 
 
 def medians(row, column, who):
-    """Of each variant."""
+    """Of each variant that was measured in every round."""
     values = {}
     for run in row["runs"]:
         if run["column"] == column and run["who"] == who:
             values.setdefault(run["variant"], []).append(run["value"])
-    return {variant: statistics.median(found) for variant, found in values.items()}
+    most = max(map(len, values.values()), default=0)
+    return {variant: statistics.median(found) for variant, found in values.items() if len(found) == most}
 
 
 def best(row, column, who):

@@ -49,6 +49,7 @@ struct scene {
   std::vector<float> run(std::size_t first, std::size_t count) {
     attention_shape part = shape;
     part.heads = count;
+    part.block_stride = cache.block_stride();
     elements scratch{dtype::f32, tulu::kernel::attention_scratch(count, shape.head_dim)};
     scratch.fill(NAN);
     std::vector<float> padded(shape.tokens * shape.token_stride, 7), out;

@@ -33,29 +33,36 @@ std::vector<token_id> held(const kv_cache& cache) {
 TEST_CASE("a cache is empty at first, of the size that was said before") {
   for (const auto& [type, keys, values] :
        {std::tuple{dtype::f32, 80, 128}, {dtype::f16, 40, 64}, {dtype::bf16, 40, 64}, {dtype::q8_0, 24, 36}}) {
-    for (const std::size_t capacity : {0U, 1U, 7U, 16U, 17U}) {
+    for (const std::size_t capacity : {0U, 1U, 7U, 16U, 17U, 64U, 65U, 128U}) {
       kv_cache cache{small_config(), capacity, type};
       CHECK(cache.type() == type);
       CHECK(cache.capacity() == capacity);
       CHECK(cache.size() == 0);
-      const std::size_t positions = (capacity + 15) / 16 * 16;
+      const std::size_t unit = capacity > 64 ? 64 : 16, positions = (capacity + unit - 1) / unit * unit;
       CHECK(cache.bytes() == 3 * 2 * positions * static_cast<std::size_t>(keys + values));
       CHECK(cache.bytes() == kv_cache::bytes_for(small_config(), capacity, type));
     }
   }
 }
 
-TEST_CASE("the panels of every layer and head lie beside each other without overlap") {
-  kv_cache cache{small_config(), 20, dtype::f16};
-  std::byte* next = cache.keys(0, 0);
-  for (std::size_t layer = 0; layer < 3; ++layer)
-    for (std::size_t head = 0; head < 2; ++head) {
-      CHECK(cache.keys(layer, head) == next);
-      CHECK(cache.values(layer, head) == next + 32 * 20 * 2);
-      next += 32 * (20 + 32) * 2;
-      CHECK(reinterpret_cast<std::uintptr_t>(next) % 64 == 0);
-    }
-  CHECK(next == cache.keys(0, 0) + cache.bytes());
+TEST_CASE("the panels of every block, layer and head lie beside each other without overlap") {
+  for (const std::size_t capacity : {20U, 150U}) {
+    kv_cache cache{small_config(), capacity, dtype::f16};
+    const std::size_t block = std::min<std::size_t>(64, (capacity + 15) / 16 * 16);
+    std::byte* next = cache.keys(0, 0, 0);
+    for (std::size_t position = 0; position < capacity; position += 64)
+      for (std::size_t layer = 0; layer < 3; ++layer)
+        for (std::size_t head = 0; head < 2; ++head) {
+          for (const std::size_t inside : {std::size_t{0}, block - 1}) {
+            CHECK(cache.keys(layer, head, position + inside) == next);
+            CHECK(cache.values(layer, head, position + inside) == next + block * 20 * 2);
+          }
+          next += block * (20 + 32) * 2;
+          CHECK(reinterpret_cast<std::uintptr_t>(next) % 64 == 0);
+        }
+    CHECK(next == cache.keys(0, 0, 0) + cache.bytes());
+    CHECK(cache.keys(2, 1, 0) + cache.block_stride() == cache.keys(2, 1, 64));
+  }
 }
 
 TEST_CASE("tokens are appended and forgotten from the end") {

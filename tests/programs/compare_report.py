@@ -26,7 +26,8 @@ def made_up():
         "peaks": [{"int8_gops": 1000}, {"int8_gops": 1600}, {"int8_gops": 9000}],
         "runs": [
             *runs("tulu", "", "prefill", [100, 400, 200]), *runs("llama.cpp", "-fa 0", "prefill", [90, 95, 300]),
-            *runs("llama.cpp", "-fa 1", "prefill", [100, 100, 10]), *runs("tulu", "", "decode", [20, 20, 20], **read),
+            *runs("llama.cpp", "-fa 1", "prefill", [100, 100, 10]),
+            *runs("llama.cpp", "-fa 1 --repack 0", "prefill", [999]), *runs("tulu", "", "decode", [20, 20, 20], **read),
             *runs("tulu", "", "depth", [12]), *runs("llama.cpp", "-fa 0", "depth", [16]),
             *runs("tulu", "", "depth-q8_0", [24]), *runs("llama.cpp", "-fa 1", "depth-q8_0", [8]),
             *runs("tulu", "", "first-short", [2.0]), *runs("llama.cpp", "", "first-short", [3.0]),

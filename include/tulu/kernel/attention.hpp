@@ -15,8 +15,8 @@ namespace tulu::kernel {
 
 /// For the query heads that share a key-value head, of tokens that follow each other in a sequence:
 /// out[t][h] = Σ_p softmax_p(scale × queries[t][h] · keys[p]) × values[p] over the positions that token t sees.
-/// queries and out: [tokens, token_stride] with [heads][head_dim] in a row; keys and values: panels, see kv_panels.hpp;
-/// scratch: attention_scratch floats.
+/// queries and out: [tokens, token_stride] with [heads][head_dim] in a row; keys and values: panels, see kv_panels.hpp,
+/// whose blocks lie block_stride bytes apart; scratch: attention_scratch floats.
 ///
 /// The bits of a head's result do not depend on `heads`. Of keys and values nothing that lies behind the last token's
 /// position has any effect; between positions of one call an infinite value reaches the tokens before it.
@@ -25,10 +25,10 @@ using attend_function = void (*)(const float* queries, const std::byte* keys, co
 
 namespace detail {
 
-/// Asks for what lies one block further on, where the processor's own guesses end with a page. An address beyond the
-/// memory does no harm.
-inline void fetch_next_block(const void* from, std::size_t bytes) noexcept {
-  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + bytes), 0,
+/// Asks for the same place in the next block, which the processor does not guess. An address beyond the memory does no
+/// harm.
+inline void fetch_next_block(const void* from, std::size_t block_stride) noexcept {
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + block_stride), 0,
                      2);  // to the level-2 cache
 }
 
@@ -39,11 +39,11 @@ inline constexpr std::size_t attention_sums = Backend::registers == 32 ? 16 : 8;
 /// scores[h][p] = Σ_d queries[h][d] × keys[d][p] for `Heads` heads and the positions of `Registers` registers, in order
 /// of d. `first` is the first position, a multiple of what the registers hold.
 template <class Backend, class Type, std::size_t Heads, std::size_t Registers>
-void score_keys(const float* queries, std::size_t head_dim, const std::byte* keys, std::size_t first,
+void score_keys(const float* queries, const attention_shape& shape, const std::byte* keys, std::size_t first,
                 float* scores) noexcept {
   using f32 = typename Backend::f32;
   constexpr std::size_t lanes = Backend::lanes;
-  const std::size_t panel = kv_panel_size<Type>(head_dim);
+  const std::size_t head_dim = shape.head_dim, panel = kv_panel_size<Type>(head_dim);
   const std::byte* const from = keys + first / panel_positions * panel;
   const std::size_t offset = first % panel_positions;
   f32 sums[Heads][Registers];
@@ -55,7 +55,7 @@ void score_keys(const float* queries, std::size_t head_dim, const std::byte* key
     for (std::size_t r = 0; r < Registers; ++r) {
       const std::size_t at = r * lanes;
       const auto* const row = reinterpret_cast<const cached<Type>*>(from + at / panel_positions * panel);
-      fetch_next_block(row + d * panel_positions, attention_block / panel_positions * panel);
+      fetch_next_block(row + d * panel_positions, shape.block_stride);
       const f32 key = load_cached<Backend>(row + d * panel_positions + offset + at % panel_positions);
       for (std::size_t h = 0; h < Heads; ++h) sums[h][r] = Backend::fma(query[h], key, sums[h][r]);
     }
@@ -67,7 +67,7 @@ void score_keys(const float* queries, std::size_t head_dim, const std::byte* key
 
 /// score_keys for all panels that `count` positions, at most attention_block, lie in.
 template <class Backend, class Type, std::size_t Heads>
-void score_block(const float* queries, std::size_t head_dim, const std::byte* keys, std::size_t count,
+void score_block(const float* queries, const attention_shape& shape, const std::byte* keys, std::size_t count,
                  float* scores) noexcept {
   constexpr std::size_t lanes = Backend::lanes;
   constexpr std::size_t wide = std::bit_floor(attention_sums<Backend> / Heads);
@@ -76,19 +76,20 @@ void score_block(const float* queries, std::size_t head_dim, const std::byte* ke
   const std::size_t end = (count + panel_positions - 1) / panel_positions * panel_positions;
   std::size_t first = 0;
   for (; end - first >= together; first += together)
-    score_keys<Backend, Type, Heads, registers>(queries, head_dim, keys, first, scores);
+    score_keys<Backend, Type, Heads, registers>(queries, shape, keys, first, scores);
   if constexpr (together > panel_positions)
     for (; first < end; first += panel_positions)
-      score_keys<Backend, Type, Heads, panel_positions / lanes>(queries, head_dim, keys, first, scores);
+      score_keys<Backend, Type, Heads, panel_positions / lanes>(queries, shape, keys, first, scores);
 }
 
 /// totals[h] = totals[h] × corrections[h] + Σ_p weights[h][p] × values[p] over `count` positions, for the dimensions of
 /// `Registers` registers from `first` on.
 template <class Backend, class Type, std::size_t Heads, std::size_t Registers>
-void add_values(const float* weights, const std::byte* values, std::size_t stride, std::size_t count,
+void add_values(const float* weights, const std::byte* values, const attention_shape& shape, std::size_t count,
                 const float* corrections, std::size_t first, float* totals) noexcept {
   using f32 = typename Backend::f32;
   constexpr std::size_t lanes = Backend::lanes;
+  const std::size_t stride = kv_stride(shape.head_dim);
   f32 sums[Heads][Registers];
   for (std::size_t h = 0; h < Heads; ++h)
     for (std::size_t v = 0; v < Registers; ++v)
@@ -99,8 +100,7 @@ void add_values(const float* weights, const std::byte* values, std::size_t strid
     values += kv_panel_size<Type>(stride);
     for (std::size_t p = start; p < end; ++p, row += stride) {
       for (std::size_t v = 0; v < Registers; ++v)
-        if (v * lanes * sizeof(*row) % 64 == 0)
-          fetch_next_block(row + v * lanes, attention_block / panel_positions * kv_panel_size<Type>(stride));
+        if (v * lanes * sizeof(*row) % 64 == 0) fetch_next_block(row + v * lanes, shape.block_stride);
       f32 weight[Heads];
       for (std::size_t h = 0; h < Heads; ++h) weight[h] = Backend::set(weights[h * attention_block + p]);
       for (std::size_t v = 0; v < Registers; ++v) {
@@ -124,17 +124,17 @@ void attend_block(const float* queries, const std::byte* keys, const std::byte* 
   const std::size_t stride = kv_stride(shape.head_dim);
   const block_scales key_scales = scales_of<Backend, Type>(keys, shape.head_dim),
                      value_scales = scales_of<Backend, Type>(values, stride);
-  score_block<Backend, Type, Heads>(queries, shape.head_dim, keys, count, scores);
+  score_block<Backend, Type, Heads>(queries, shape, keys, count, scores);
   float corrections[Heads];
   for (std::size_t h = 0; h < Heads; ++h)
     corrections[h] = weigh_scores<Backend, Type>(scores + h * attention_block, count, shape.scale, key_scales,
                                                  value_scales, rows[h]);
   std::size_t d = 0;
   for (; stride - d >= registers * lanes; d += registers * lanes)
-    add_values<Backend, Type, Heads, registers>(scores, values, stride, count, corrections, d, totals);
+    add_values<Backend, Type, Heads, registers>(scores, values, shape, count, corrections, d, totals);
   if constexpr (narrow != registers)
     for (; d < stride; d += narrow * lanes)
-      add_values<Backend, Type, Heads, narrow>(scores, values, stride, count, corrections, d, totals);
+      add_values<Backend, Type, Heads, narrow>(scores, values, shape, count, corrections, d, totals);
 }
 
 /// One token.
@@ -158,8 +158,8 @@ void attend_token(const float* queries, const std::byte* keys, const std::byte* 
     if (shape.heads - h == 3) block(std::integral_constant<std::size_t, 3>{});
     if (shape.heads - h == 2) block(std::integral_constant<std::size_t, 2>{});
     if (shape.heads - h == 1) block(std::integral_constant<std::size_t, 1>{});
-    keys += attention_block / panel_positions * kv_panel_size<Type>(size);
-    values += attention_block / panel_positions * kv_panel_size<Type>(stride);
+    keys += shape.block_stride;
+    values += shape.block_stride;
   }
   for (std::size_t h = 0; h < shape.heads; ++h)
     divide_by_sum<Backend>(totals + h * stride, rows[h], size, out + h * size);

@@ -7,9 +7,6 @@
 
 namespace tulu::kernel {
 
-/// Positions that attention works on together.
-inline constexpr std::size_t attention_block = 64;
-
 namespace detail {
 
 /// The softmax of one row of scores, block after block with a running maximum (Milakov and Gimelshein 2018).

@@ -19,6 +19,7 @@ struct attention_shape {
   float scale = 1;            ///< of the scores
   std::size_t tokens = 1;
   std::size_t token_stride = 0;  ///< floats from a token's queries, and its results, to the next one's
+  std::size_t block_stride = 0;  ///< bytes from a block of keys, and of values, to the next
 };
 
 /// Rows of a tile, unless one token has more heads. A multiple of what the kernels compute at a time.
@@ -187,8 +188,8 @@ void attend_tile(const float* queries, const std::byte* keys, const std::byte* v
     for (std::size_t row = 0; row < rows; row += product_rows<Backend>)
       attend_rows<Backend, Type>(shape, row, first, scales_of<Backend, Type>(keys, size),
                                  scales_of<Backend, Type>(values, stride), tile);
-    keys += attention_block / panel_positions * kv_panel_size<Type>(size);
-    values += attention_block / panel_positions * kv_panel_size<Type>(stride);
+    keys += shape.block_stride;
+    values += shape.block_stride;
   }
   for (std::size_t row = 0; row < rows; ++row)
     divide_by_sum<Backend>(tile.totals + row * stride, tile.rows[row], size,

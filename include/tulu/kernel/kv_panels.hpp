@@ -21,6 +21,8 @@ namespace tulu::kernel {
 
 /// Positions of a panel.
 inline constexpr std::size_t panel_positions = 16;
+/// Positions that attention works on together: their panels follow each other.
+inline constexpr std::size_t attention_block = 64;
 
 /// Whether keys and values can be kept as that type.
 [[nodiscard]] constexpr bool is_cache_type(dtype type) noexcept {
@@ -37,7 +39,8 @@ inline constexpr std::size_t panel_positions = 16;
   return panel_positions * (type == dtype::q8_0 ? width + sizeof(float) : width * size_of(type));
 }
 
-/// Puts the key and the value of a position, [head_dim] each, into the panels of their head.
+/// Puts the key and the value of a position, [head_dim] each, into the panels of their head, a block or more that
+/// follow each other.
 using store_function = void (*)(const float* key, const float* value, std::size_t head_dim, std::size_t position,
                                 std::byte* keys, std::byte* values) noexcept;
 

@@ -20,8 +20,8 @@ namespace tulu {
 
 /// The keys (rotated) and values of one sequence, with the tokens they belong to, as F32, F16, BF16 or Q8_0: bytes with
 /// one float32 scale a row. Memory for `capacity` positions is set aside at once, and the system gives it as it is
-/// written. For each layer and key-value head lie the panels of the keys and then those of the values, see
-/// kernel/kv_panels.hpp.
+/// written: blocks of positions lie one after the other, and in a block for each layer and key-value head the panels of
+/// the keys and then those of the values, see kernel/kv_panels.hpp.
 class kv_cache {
  public:
   kv_cache(const llama_config& config, std::size_t capacity, dtype type)
@@ -30,6 +30,7 @@ class kv_cache {
         head_dim_{config.head_dim},
         heads_{config.num_key_value_heads},
         layers_{config.num_hidden_layers},
+        block_panels_{std::min(panels_of(capacity), most_block_panels)},
         data_{bytes_for(config, capacity, type)} {
     tokens_.reserve(capacity);
   }
@@ -38,7 +39,7 @@ class kv_cache {
   [[nodiscard]] static std::size_t bytes_for(const llama_config& config, std::size_t capacity, dtype type) {
     if (!kernel::is_cache_type(type)) throw mismatch_error("KV cache", "", "F32, F16, BF16 or Q8_0", name(type));
     const std::array factors{head_bytes(config.head_dim, type), config.num_key_value_heads, config.num_hidden_layers,
-                             panels_of(capacity)};
+                             whole_blocks(panels_of(capacity))};
     const auto bytes = checked_product(factors);
     if (!bytes) throw error{"KV cache: " + std::to_string(capacity) + " positions are more than a machine can hold"};
     return *bytes;
@@ -73,15 +74,27 @@ class kv_cache {
   /// `truncate` forgot them. There is room for them.
   void append(std::span<const token_id> tokens) { tokens_.insert(tokens_.end(), tokens.begin(), tokens.end()); }
 
-  /// The panels of one head of one layer, from position 0.
-  [[nodiscard]] std::byte* keys(std::size_t layer, std::size_t head) noexcept {
-    return data_.data() + (layer * heads_ + head) * panels_of(capacity_) * head_bytes(head_dim_, type_);
+  /// The panels of one head of one layer for the block of `position`.
+  [[nodiscard]] std::byte* keys(std::size_t layer, std::size_t head, std::size_t position) noexcept {
+    const std::size_t block = position / kernel::attention_block, at = layer * heads_ + head;
+    return data_.data() + block * block_stride() + at * block_panels_ * head_bytes(head_dim_, type_);
   }
-  [[nodiscard]] std::byte* values(std::size_t layer, std::size_t head) noexcept {
-    return keys(layer, head) + panels_of(capacity_) * kernel::kv_panel_bytes(type_, head_dim_);
+  [[nodiscard]] std::byte* values(std::size_t layer, std::size_t head, std::size_t position) noexcept {
+    return keys(layer, head, position) + block_panels_ * kernel::kv_panel_bytes(type_, head_dim_);
+  }
+  /// Bytes from a block of a head to the next.
+  [[nodiscard]] std::size_t block_stride() const noexcept {
+    return layers_ * heads_ * block_panels_ * head_bytes(head_dim_, type_);
   }
 
  private:
+  static constexpr std::size_t most_block_panels = kernel::attention_block / kernel::panel_positions;
+
+  /// A cache of less than a block is a block of its own size.
+  [[nodiscard]] static std::size_t whole_blocks(std::size_t panels) noexcept {
+    const std::size_t more = panels % most_block_panels;
+    return panels < most_block_panels || more == 0 ? panels : panels + most_block_panels - more;
+  }
   [[nodiscard]] static std::size_t panels_of(std::size_t capacity) noexcept {
     return capacity / kernel::panel_positions + (capacity % kernel::panel_positions != 0 ? 1 : 0);
   }
@@ -92,6 +105,7 @@ class kv_cache {
 
   dtype type_;
   std::size_t capacity_, head_dim_, heads_, layers_;
+  std::size_t block_panels_;  ///< of a head's keys in a block
   aligned_buffer data_;
   std::vector<token_id> tokens_;
 };

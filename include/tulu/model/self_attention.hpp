@@ -106,8 +106,8 @@ class self_attention {
       kernels_->rotate(space_->key + at, 1, size, cosines, sines);
       kv_cache& cache = *places_[t].cache;
       kernels_->store_key_value[kernel::model_table::cache_at(cache.type())](
-          space_->key + at, space_->value + at, size, places_[t].position, cache.keys(layer, head),
-          cache.values(layer, head));
+          space_->key + at, space_->value + at, size, places_[t].position % kernel::attention_block,
+          cache.keys(layer, head, places_[t].position), cache.values(layer, head, places_[t].position));
     }
   }
 
@@ -121,9 +121,10 @@ class self_attention {
                                         .positions = where.position + 1,
                                         .scale = 1.0f / std::sqrt(static_cast<float>(config_->head_dim)),
                                         .tokens = tokens.count,
-                                        .token_stride = config_->query_size()};
+                                        .token_stride = config_->query_size(),
+                                        .block_stride = where.cache->block_stride()};
     kernels_->attend[kernel::model_table::cache_at(where.cache->type())](
-        space_->query + at, where.cache->keys(layer, head), where.cache->values(layer, head), shape,
+        space_->query + at, where.cache->keys(layer, head, 0), where.cache->values(layer, head, 0), shape,
         space_->attended + at, space_->scratch(thread));
   }
 

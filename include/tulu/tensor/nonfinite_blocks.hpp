@@ -2,9 +2,10 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <span>
 
-#include <tulu/scalar/f16.hpp>
 #include <tulu/tensor/block_codec.hpp>
 #include <tulu/tensor/dtype.hpp>
 #include <tulu/tensor/nonfinite.hpp>
@@ -33,6 +34,16 @@ struct block_halves {
   }
 }
 
+/// Whether one of `count` float16 numbers, at any address, is NaN or infinite.
+[[nodiscard]] inline bool has_nonfinite_half(const std::byte* halves, std::size_t count) noexcept {
+  for (std::size_t i = 0; i < count; ++i) {
+    std::uint16_t bits = 0;
+    std::memcpy(&bits, halves + i * sizeof bits, sizeof bits);
+    if ((bits & f16_pattern::infinity) == f16_pattern::infinity) return true;
+  }
+  return false;
+}
+
 }  // namespace detail
 
 /// How many of the weights in `blocks` are NaN or infinite, which takes a scale that is. `type` is a block type.
@@ -42,7 +53,7 @@ struct block_halves {
   nonfinite_count count;
   for (std::size_t i = 0; i < blocks.size() / size; ++i) {
     const std::byte* const at = blocks.data() + i * size;
-    if (!count_nonfinite(dtype::f16, {at + offset, halves * sizeof(f16)}).any()) continue;
+    if (!detail::has_nonfinite_half(at + offset, halves)) continue;
     std::array<float, 256> weights;
     decode(type, at, weights.data(), block);
     count.merge(count_nonfinite(dtype::f32, std::as_bytes(std::span{weights}.first(block))), i * block);
