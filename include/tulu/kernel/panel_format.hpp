@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 
 #include <tulu/scalar/f16.hpp>
 #include <tulu/scalar/five_bits.hpp>
@@ -34,6 +35,9 @@ inline constexpr std::size_t panel_group = 32;
 /// plane of columns 4q to 4q + 3 is quad q. Stored are the lower four bits of quads q and q + 4 in the nibbles of plane
 /// q, then planes of what is above them: with 5 bits one, bit q for quad q, with 6 bits two, bits 2 (q / 2) and the
 /// next of plane q % 2; 8 bits lie as they are.
+///
+/// Formats of 4 bits have `nibbles` to write the 16 bytes that a row has in those planes, the others `levels` for the
+/// 32 levels of a row.
 template <class Weight>
 struct panel_format;
 
@@ -52,6 +56,24 @@ struct level_format {
 template <class Value>
 void store_scale(std::byte* scales, std::size_t index, Value value) noexcept {
   std::memcpy(scales + index * sizeof value, &value, sizeof value);
+}
+
+/// Of each of 8 bytes the bits from `shift` on that `mask` has in a byte.
+[[nodiscard]] inline std::uint64_t bits_of_bytes(const std::uint8_t* bytes, std::size_t shift,
+                                                 std::uint8_t mask) noexcept {
+  std::uint64_t all = 0;
+  std::memcpy(&all, bytes, sizeof all);
+  return all >> shift & mask * 0x0101010101010101u;
+}
+
+/// 32 levels whose lower four bits and whose bits above lie apart.
+inline void join_levels(const std::uint8_t* low, std::size_t low_shift, const std::uint8_t* high,
+                        std::size_t high_shift, std::uint8_t high_mask, std::uint8_t* out) noexcept {
+  for (std::size_t i = 0; i < panel_group; i += 8) {
+    const std::uint64_t levels = bits_of_bytes(low + i, low_shift, 15) | bits_of_bytes(high + i, high_shift, high_mask)
+                                                                             << 4;
+    std::memcpy(out + i, &levels, sizeof levels);
+  }
 }
 
 /// The lower and upper nibbles of 16 bytes.
@@ -86,12 +108,6 @@ struct k_format : level_format<Bits, 0, true, 32, 2 * panel_rows * sizeof(f16) +
       store_scale(scales + own_minima, group * panel_rows + row, minimum);
     }
   }
-  template <class Block>
-  static void split(const Block& block, std::size_t group, std::uint8_t* out) noexcept {
-    const std::uint8_t* const quants = block.quants + group / 2 * 32;
-    const unsigned shift = group % 2 * 4;
-    for (std::size_t i = 0; i < 32; ++i) out[i] = static_cast<std::uint8_t>(quants[i] >> shift & 15);
-  }
 };
 
 }  // namespace detail
@@ -105,15 +121,15 @@ struct panel_format<q8_0> : detail::simple_format<8, 128, false> {
 
 template <>
 struct panel_format<q4_0> : detail::simple_format<4, 8, false> {
-  static void levels(const q4_0& block, std::size_t, std::uint8_t* out) noexcept {
-    detail::split_nibbles(block.quants, out);
+  static void nibbles(const q4_0& block, std::size_t, std::uint8_t* out) noexcept {
+    std::memcpy(out, block.quants, sizeof block.quants);
   }
 };
 
 template <>
 struct panel_format<q4_1> : detail::simple_format<4, 0, true> {
-  static void levels(const q4_1& block, std::size_t, std::uint8_t* out) noexcept {
-    detail::split_nibbles(block.quants, out);
+  static void nibbles(const q4_1& block, std::size_t, std::uint8_t* out) noexcept {
+    std::memcpy(out, block.quants, sizeof block.quants);
   }
 };
 
@@ -138,15 +154,21 @@ struct panel_format<q5_1> : detail::five_bit_format<0, true> {};
 
 template <>
 struct panel_format<q4_k> : detail::k_format<4> {
-  static void levels(const q4_k& block, std::size_t group, std::uint8_t* out) noexcept { split(block, group, out); }
+  static void nibbles(const q4_k& block, std::size_t group, std::uint8_t* out) noexcept {
+    const std::uint8_t* const quants = block.quants + group / 2 * 32;
+    const std::size_t shift = group % 2 * 4;
+    for (std::size_t i = 0; i < 16; i += 8) {
+      const std::uint64_t both =
+          detail::bits_of_bytes(quants + i, shift, 15) | detail::bits_of_bytes(quants + i + 16, shift, 15) << 4;
+      std::memcpy(out + i, &both, sizeof both);
+    }
+  }
 };
 
 template <>
 struct panel_format<q5_k> : detail::k_format<5> {
   static void levels(const q5_k& block, std::size_t group, std::uint8_t* out) noexcept {
-    split(block, group, out);
-    for (std::size_t i = 0; i < 32; ++i)
-      out[i] = static_cast<std::uint8_t>(out[i] | (block.fifth[i] >> group & 1) << 4);
+    detail::join_levels(block.quants + group / 2 * 32, group % 2 * 4, block.fifth, group, 1, out);
   }
 };
 
@@ -161,10 +183,8 @@ struct panel_format<q6_k> : detail::level_format<6, 32, false, 16, 16 * panel_ro
   }
   static void levels(const q6_k& block, std::size_t group, std::uint8_t* out) noexcept {
     const std::size_t half = group / 4, quarter = group % 4;
-    const std::uint8_t* const low = block.low + half * 64 + quarter % 2 * 32;
-    const std::uint8_t* const high = block.high + half * 32;
-    for (std::size_t i = 0; i < 32; ++i)
-      out[i] = static_cast<std::uint8_t>((low[i] >> (quarter / 2 * 4) & 15) | (high[i] >> (quarter * 2) & 3) << 4);
+    detail::join_levels(block.low + half * 64 + quarter % 2 * 32, quarter / 2 * 4, block.high + half * 32, quarter * 2,
+                        3, out);
   }
 };
 
@@ -184,24 +204,30 @@ template <panel_weight Weight>
 
 namespace detail {
 
-/// Writes 32 levels of one row of a group.
-template <std::size_t Bits>
-void store_levels(const std::uint8_t* levels, std::size_t row, std::byte* group) noexcept {
-  std::uint32_t quads[8];
-  std::memcpy(quads, levels, sizeof quads);
+/// Writes what one row of group `index` has in the planes from `planes` on.
+template <class Format, class Block>
+void store_row(const Block& block, std::size_t index, std::size_t row, std::byte* planes) noexcept {
+  constexpr std::size_t bits = Format::bits;
   const auto put = [&](std::size_t plane, std::uint32_t bytes) {
-    std::memcpy(group + (plane * panel_rows + row) * sizeof bytes, &bytes, sizeof bytes);
+    std::memcpy(planes + (plane * panel_rows + row) * sizeof bytes, &bytes, sizeof bytes);
   };
-  if constexpr (Bits == 8) {
-    for (std::size_t q = 0; q < 8; ++q) put(q, quads[q]);
+  std::uint8_t bytes[bits == 4 ? 16 : panel_group];
+  if constexpr (bits == 4)
+    Format::nibbles(block, index, bytes);
+  else
+    Format::levels(block, index, bytes);
+  std::uint32_t quads[sizeof bytes / 4];
+  std::memcpy(quads, bytes, sizeof quads);
+  if constexpr (bits == 4 || bits == 8) {
+    for (std::size_t q = 0; q < std::size(quads); ++q) put(q, quads[q]);
   } else {
     for (std::size_t q = 0; q < 4; ++q) put(q, (quads[q] & 0x0f0f0f0f) | (quads[q + 4] & 0x0f0f0f0f) << 4);
-    constexpr std::size_t planes = Bits - 4;
-    for (std::size_t plane = 0; plane < planes; ++plane) {
+    constexpr std::size_t uppers = bits - 4;
+    for (std::size_t plane = 0; plane < uppers; ++plane) {
       std::uint32_t upper = 0;
       std::size_t shift = 0;
-      for (std::size_t q = plane; q < 8; q += planes, shift += planes)
-        upper |= (quads[q] >> 4 & ((1u << planes) - 1) * 0x01010101) << shift;
+      for (std::size_t q = plane; q < 8; q += uppers, shift += uppers)
+        upper |= (quads[q] >> 4 & ((1u << uppers) - 1) * 0x01010101) << shift;
       put(4 + plane, upper);
     }
   }
@@ -219,11 +245,8 @@ void pack_panel(const Weight* weights, std::size_t rows, std::size_t columns, st
   for (std::size_t block = 0; block < blocks; ++block, scales += format::scale_bytes) {
     for (std::size_t row = 0; row < rows; ++row) format::store_scales(weights[row * blocks + block], row, scales);
     for (std::size_t group = 0; group < Weight::block / panel_group; ++group, panel += format::level_bytes)
-      for (std::size_t row = 0; row < rows; ++row) {
-        std::uint8_t levels[panel_group];
-        format::levels(weights[row * blocks + block], group, levels);
-        detail::store_levels<format::bits>(levels, row, panel);
-      }
+      for (std::size_t row = 0; row < rows; ++row)
+        detail::store_row<format>(weights[row * blocks + block], group, row, panel);
   }
 }
 
