@@ -39,8 +39,8 @@ inline constexpr std::size_t attention_block = 64;
   return panel_positions * (type == dtype::q8_0 ? width + sizeof(float) : width * size_of(type));
 }
 
-/// Puts the key and the value of a position, [head_dim] each, into the panels of their head, a block or more that
-/// follow each other.
+/// Puts the key and the value of a position, [head_dim] each, into the panels of their head; `position` counts from the
+/// first of those panels.
 using store_function = void (*)(const float* key, const float* value, std::size_t head_dim, std::size_t position,
                                 std::byte* keys, std::byte* values) noexcept;
 

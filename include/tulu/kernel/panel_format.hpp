@@ -66,13 +66,14 @@ void store_scale(std::byte* scales, std::size_t index, Value value) noexcept {
   return all >> shift & mask * 0x0101010101010101u;
 }
 
-/// 32 levels whose lower four bits and whose bits above lie apart.
-inline void join_levels(const std::uint8_t* low, std::size_t low_shift, const std::uint8_t* high,
-                        std::size_t high_shift, std::uint8_t high_mask, std::uint8_t* out) noexcept {
-  for (std::size_t i = 0; i < panel_group; i += 8) {
-    const std::uint64_t levels = bits_of_bytes(low + i, low_shift, 15) | bits_of_bytes(high + i, high_shift, high_mask)
+/// `Count` bytes whose lower four bits and whose bits above lie apart.
+template <std::size_t Count>
+void join_bits(const std::uint8_t* low, std::size_t low_shift, const std::uint8_t* high, std::size_t high_shift,
+               std::uint8_t high_mask, std::uint8_t* out) noexcept {
+  for (std::size_t i = 0; i < Count; i += 8) {
+    const std::uint64_t joined = bits_of_bytes(low + i, low_shift, 15) | bits_of_bytes(high + i, high_shift, high_mask)
                                                                              << 4;
-    std::memcpy(out + i, &levels, sizeof levels);
+    std::memcpy(out + i, &joined, sizeof joined);
   }
 }
 
@@ -157,18 +158,14 @@ struct panel_format<q4_k> : detail::k_format<4> {
   static void nibbles(const q4_k& block, std::size_t group, std::uint8_t* out) noexcept {
     const std::uint8_t* const quants = block.quants + group / 2 * 32;
     const std::size_t shift = group % 2 * 4;
-    for (std::size_t i = 0; i < 16; i += 8) {
-      const std::uint64_t both =
-          detail::bits_of_bytes(quants + i, shift, 15) | detail::bits_of_bytes(quants + i + 16, shift, 15) << 4;
-      std::memcpy(out + i, &both, sizeof both);
-    }
+    detail::join_bits<16>(quants, shift, quants + 16, shift, 15, out);
   }
 };
 
 template <>
 struct panel_format<q5_k> : detail::k_format<5> {
   static void levels(const q5_k& block, std::size_t group, std::uint8_t* out) noexcept {
-    detail::join_levels(block.quants + group / 2 * 32, group % 2 * 4, block.fifth, group, 1, out);
+    detail::join_bits<32>(block.quants + group / 2 * 32, group % 2 * 4, block.fifth, group, 1, out);
   }
 };
 
@@ -183,8 +180,8 @@ struct panel_format<q6_k> : detail::level_format<6, 32, false, 16, 16 * panel_ro
   }
   static void levels(const q6_k& block, std::size_t group, std::uint8_t* out) noexcept {
     const std::size_t half = group / 4, quarter = group % 4;
-    detail::join_levels(block.low + half * 64 + quarter % 2 * 32, quarter / 2 * 4, block.high + half * 32, quarter * 2,
-                        3, out);
+    detail::join_bits<32>(block.low + half * 64 + quarter % 2 * 32, quarter / 2 * 4, block.high + half * 32,
+                          quarter * 2, 3, out);
   }
 };
 

@@ -96,18 +96,18 @@ class self_attention {
     return tokens.count * (places_[tokens.first].position + tokens.count);
   }
 
-  /// Rotates the queries and the key of a key-value head and keeps its key and value.
+  /// Rotates the queries and the key of a key-value head and keeps its key and value; the tokens are of one panel.
   void store(std::size_t layer, const range& tokens, std::size_t head) const {
-    const std::size_t size = config_->head_dim;
+    const std::size_t size = config_->head_dim, first = places_[tokens.first].position;
+    kv_cache& cache = *places_[tokens.first].cache;
+    std::byte *const keys = cache.keys(layer, head, first), *const values = cache.values(layer, head, first);
     for (std::size_t t = tokens.first; t < tokens.first + tokens.count; ++t) {
       const float *const cosines = space_->cosines + t * (size / 2), *const sines = space_->sines + t * (size / 2);
       const std::size_t at = t * config_->key_value_size() + head * size;
       kernels_->rotate(space_->query + t * config_->query_size() + head * group_ * size, group_, size, cosines, sines);
       kernels_->rotate(space_->key + at, 1, size, cosines, sines);
-      kv_cache& cache = *places_[t].cache;
       kernels_->store_key_value[kernel::model_table::cache_at(cache.type())](
-          space_->key + at, space_->value + at, size, places_[t].position % kernel::attention_block,
-          cache.keys(layer, head, places_[t].position), cache.values(layer, head, places_[t].position));
+          space_->key + at, space_->value + at, size, places_[t].position % kernel::attention_block, keys, values);
     }
   }
 
