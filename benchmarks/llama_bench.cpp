@@ -73,9 +73,7 @@ struct figures {
 [[nodiscard]] std::size_t bytes_per_token(const tulu::llama_weights& weights) {
   std::size_t bytes = weights.lm_head.bytes();
   for (const tulu::llama_layer& layer : weights.layers)
-    for (const auto* matrix : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj, &layer.gate_proj,
-                               &layer.up_proj, &layer.down_proj})
-      bytes += matrix->bytes();
+    for (const auto* matrix : tulu::llama_layer::matrices(layer)) bytes += matrix->bytes();
   return bytes;
 }
 

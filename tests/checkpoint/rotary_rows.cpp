@@ -77,6 +77,18 @@ TEST_CASE("rotary_rows: the rows of each head are reordered, one way after the o
   }
 }
 
+TEST_CASE("rotary_rows: what lies in pairs can be seen where it lies") {
+  const tulu::test::temp_dir dir;
+  const auto stored = make(dir, dtype::f16, {16, 8});
+  const auto view = checkpoint::view_in_pairs(to_halves(stored, 2).renamed("y"));
+  REQUIRE(view.has_value());
+  CHECK(view->bytes.data() == stored.view()->bytes.data());
+  CHECK(view->bytes.size() == stored.bytes());
+  CHECK_FALSE(checkpoint::view_in_pairs(stored).has_value());
+  CHECK_FALSE(checkpoint::view_in_pairs(to_pairs(stored, 2)).has_value());
+  CHECK_FALSE(checkpoint::view_in_pairs(to_halves(to_pairs(stored, 2), 2)).has_value());
+}
+
 TEST_CASE("rotary_rows: any range of blocks is that range of the whole") {
   const tulu::test::temp_dir dir;
   const stored_tensor moved = to_pairs(make(dir, dtype::q8_0, {8, 64}), 2);

@@ -404,10 +404,7 @@ TEST_CASE("load_llama_weights: block types are made from every type at load, on 
         for (const auto& buffer : weights->buffers) owned += buffer.size();
         const std::size_t f32 = 3 * sizes.hidden * sizeof(float);
         std::size_t matrices = weights->embed_tokens.bytes() + weights->lm_head.bytes();
-        for (const auto* matrix :
-             {&weights->layers[0].q_proj, &weights->layers[0].k_proj, &weights->layers[0].v_proj,
-              &weights->layers[0].o_proj, &weights->layers[0].gate_proj, &weights->layers[0].up_proj, &down})
-          matrices += matrix->bytes();
+        for (const auto* matrix : tulu::llama_layer::matrices(weights->layers[0])) matrices += matrix->bytes();
         CHECK(owned == f32 + matrices);
       }
   }

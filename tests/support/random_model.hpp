@@ -167,9 +167,7 @@ class weight_maker {
   pack(made->lm_head);
   if (weights.config.tie_word_embeddings) made->embed_tokens = made->lm_head;
   for (llama_layer& layer : made->layers)
-    for (auto* const matrix : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj, &layer.gate_proj,
-                               &layer.up_proj, &layer.down_proj})
-      pack(*matrix);
+    for (auto* const matrix : llama_layer::matrices(layer)) pack(*matrix);
   return made;
 }
 
@@ -190,9 +188,7 @@ class weight_maker {
   dequantise(made->embed_tokens);
   dequantise(made->lm_head);
   for (llama_layer& layer : made->layers)
-    for (auto* const matrix : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj, &layer.gate_proj,
-                               &layer.up_proj, &layer.down_proj})
-      dequantise(*matrix);
+    for (auto* const matrix : llama_layer::matrices(layer)) dequantise(*matrix);
   return made;
 }
 

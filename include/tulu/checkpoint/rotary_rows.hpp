@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 
 #include <tulu/checkpoint/stored_tensor.hpp>
 #include <tulu/core/error.hpp>
+#include <tulu/tensor/tensor.hpp>
 
 namespace tulu::checkpoint {
 
@@ -47,6 +49,9 @@ class rotary_rows final : public derived_elements {
         from_{from},
         to_{to} {}
 
+  [[nodiscard]] const stored_tensor& source() const noexcept { return source_; }
+  [[nodiscard]] rotary_order from() const noexcept { return from_; }
+
   void read(std::size_t first, std::size_t count, std::span<std::byte> out) const override {
     while (count != 0) {
       const std::size_t row = first / row_, column = first % row_;
@@ -82,6 +87,14 @@ class rotary_rows final : public derived_elements {
   if (from == to || tensor.size() == 0) return tensor;
   return {tensor.name(), tensor.type(), extents, tensor.source(),
           std::make_shared<const detail::rotary_rows>(tensor, extents[0] / heads, from, to)};
+}
+
+/// Where the elements of a tensor that reorder_rotary_rows has brought from `pairs` to `halves` lie in the mapped file,
+/// in the order of `pairs`; nothing for any other tensor, and where `view` of the stored one gives nothing.
+[[nodiscard]] inline std::optional<tensor_view> view_in_pairs(const stored_tensor& tensor) {
+  const auto* const rows = dynamic_cast<const detail::rotary_rows*>(tensor.derived());
+  if (rows == nullptr || rows->from() != rotary_order::pairs) return std::nullopt;
+  return rows->source().view();
 }
 
 }  // namespace tulu::checkpoint

@@ -86,6 +86,8 @@ class stored_tensor {
   [[nodiscard]] const std::shared_ptr<const tensor_file>& source() const noexcept { return source_; }
   [[nodiscard]] const io::file& file() const noexcept { return source_->file(); }
   [[nodiscard]] const storage_layout& layout() const noexcept { return layout_; }
+  /// What works the elements out, or null.
+  [[nodiscard]] const derived_elements* derived() const noexcept { return derived_.get(); }
 
   /// The same tensor under another name.
   [[nodiscard]] stored_tensor renamed(std::string name) const {

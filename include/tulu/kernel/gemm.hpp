@@ -85,10 +85,10 @@ void widen(const Weight* stored, std::size_t first, Scalar* out, std::size_t cou
 
 /// out[r][t] = Σ_k w[r][k] × tile[k][t], added to what is there unless `first`. Rows of w are block_columns apart, the
 /// outer loops of a fixed length so that all sums stay in registers.
-template <class Backend, class Scalar>
+template <class Backend, class Scalar, std::size_t registers>
 void multiply_tile(const Scalar* w, const Scalar* tile, std::size_t columns, float* out, bool first) noexcept {
   using f32 = typename Backend::f32;
-  constexpr std::size_t rows = Backend::tile_rows, registers = Backend::tile_registers, lanes = Backend::lanes;
+  constexpr std::size_t rows = Backend::tile_rows, lanes = Backend::lanes;
   constexpr std::size_t width = tile_tokens<Backend>, step = product_step<Scalar>;
   f32 sums[rows][registers];
   for (std::size_t r = 0; r < rows; ++r)
@@ -107,22 +107,26 @@ void multiply_tile(const Scalar* w, const Scalar* tile, std::size_t columns, flo
     for (std::size_t v = 0; v < registers; ++v) Backend::store(out + r * width + v * lanes, sums[r][v]);
 }
 
-/// multiply_tile for all rows of a block, whose columns are padded with zeros to whole steps.
+/// multiply_tile for all rows of a block, whose columns are padded with zeros to whole steps, and the first `tokens` of
+/// the tile.
 template <class Backend, class Scalar>
-void multiply_block(const Scalar* block, std::size_t rows, const Scalar* tile, std::size_t columns, float* product,
-                    bool first) noexcept {
+void multiply_block(const Scalar* block, std::size_t rows, const Scalar* tile, std::size_t tokens, std::size_t columns,
+                    float* product, bool first) noexcept {
   constexpr std::size_t width = tile_tokens<Backend>;
   if constexpr (in_tiles<Backend, Scalar>) {
     const auto multiply = [&](auto count, std::size_t r) {
       Backend::tiles::template multiply<count, width>(block + r * block_columns, 16 * block_columns, tile, 32,
-                                                      width / 16, columns, product + r * width, width, !first);
+                                                      (tokens + 15) / 16, columns, product + r * width, width, !first);
     };
     std::size_t r = 0;
     for (; r + 16 < rows; r += 32) multiply(std::integral_constant<std::size_t, 32>{}, r);
     if (r < rows) multiply(std::integral_constant<std::size_t, 16>{}, r);
   } else {
-    for (std::size_t r = 0; r < rows; r += Backend::tile_rows)
-      multiply_tile<Backend>(block + r * block_columns, tile, columns, product + r * width, first);
+    for (std::size_t r = 0; r < rows; r += Backend::tile_rows) {
+      const auto multiply = tokens <= Backend::lanes ? multiply_tile<Backend, Scalar, 1>
+                                                     : multiply_tile<Backend, Scalar, Backend::tile_registers>;
+      multiply(block + r * block_columns, tile, columns, product + r * width, first);
+    }
   }
 }
 
@@ -159,11 +163,11 @@ void multiply_many(const std::byte* weights, std::size_t rows, std::size_t colum
     for (std::size_t t = 0; t < tokens; t += width) {
       const auto* const tile = reinterpret_cast<const scalar*>(tiles) + t * packed_columns(columns) + first * width;
       float* const product = products + t * block_rows;
+      const std::size_t present = tokens - t < width ? tokens - t : width;
       if constexpr (detail::has_multiply<Backend>) {
-        const std::size_t present = tokens - t < width ? tokens - t : width;
         Backend::multiply(block, block_columns, rows, tile, width, count, present, product, first != 0);
       } else {
-        detail::multiply_block<Backend>(block, rows, tile, padded, product, first == 0);
+        detail::multiply_block<Backend>(block, rows, tile, present, padded, product, first == 0);
       }
     }
   }

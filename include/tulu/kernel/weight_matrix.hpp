@@ -17,6 +17,7 @@ struct weight_matrix {
   std::size_t columns = 0;  ///< a multiple of block_of(type)
   const std::byte* data = nullptr;
   weight_layout layout = weight_layout::rows;
+  bool in_pairs = false;  ///< of q_proj and k_proj: in checkpoint::rotary_order::pairs, else halves
 
   [[nodiscard]] bool in_panels() const noexcept { return layout == weight_layout::panels; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_of_rows(rows); }

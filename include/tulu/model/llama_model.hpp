@@ -147,9 +147,7 @@ inline llama_model::llama_model(std::shared_ptr<const llama_weights> weights, co
   };
   check(weights_->lm_head);
   for (const llama_layer& layer : weights_->layers)
-    for (const auto* matrix : {&layer.q_proj, &layer.k_proj, &layer.v_proj, &layer.o_proj, &layer.gate_proj,
-                               &layer.up_proj, &layer.down_proj})
-      check(*matrix);
+    for (const auto* matrix : llama_layer::matrices(layer)) check(*matrix);
   places_.reserve(size_.tokens);
   wanted_.reserve(std::max(size_.tokens, size_.logit_rows));
 }
@@ -286,7 +284,7 @@ inline void llama_model::attention(const llama_layer& layer, std::size_t index) 
                           linear_layer{&layer.k_proj, layer.k_bias, space_.key},
                           linear_layer{&layer.v_proj, layer.v_bias, space_.value}};
   layers_.multiply(inputs, space_.normed, tokens);
-  attention_.compute(index);
+  attention_.compute(index, layer);
   const std::array output{linear_layer{&layer.o_proj, layer.o_bias, space_.hidden, true}};
   layers_.multiply(output, space_.attended, tokens);
 }

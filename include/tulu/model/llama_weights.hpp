@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -25,6 +26,12 @@ struct llama_layer {
   const float* post_attention_layernorm = nullptr;  ///< [hidden_size]
   const float *q_bias = nullptr, *k_bias = nullptr, *v_bias = nullptr, *o_bias = nullptr;
   const float *gate_bias = nullptr, *up_bias = nullptr, *down_bias = nullptr;
+
+  /// Pointers to all matrices of a layer, const or not.
+  [[nodiscard]] static auto matrices(auto& layer) noexcept {
+    return std::array{&layer.q_proj,    &layer.k_proj,  &layer.v_proj,   &layer.o_proj,
+                      &layer.gate_proj, &layer.up_proj, &layer.down_proj};
+  }
 };
 
 /// All weights of a model, immutable; shared by every `llama_model` made of them. Matrices lie in the mapped files of

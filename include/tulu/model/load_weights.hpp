@@ -17,6 +17,7 @@
 #include <tulu/checkpoint/load_llama_config.hpp>
 #include <tulu/checkpoint/looks_like_diff.hpp>
 #include <tulu/checkpoint/open.hpp>
+#include <tulu/checkpoint/rotary_rows.hpp>
 #include <tulu/checkpoint/tensor_names.hpp>
 #include <tulu/core/aligned_buffer.hpp>
 #include <tulu/core/error.hpp>
@@ -27,6 +28,7 @@
 #include <tulu/model/llama_weights.hpp>
 #include <tulu/model/load_options.hpp>
 #include <tulu/model/quantised_type.hpp>
+#include <tulu/model/weight_place.hpp>
 #include <tulu/model/weight_slots.hpp>
 #include <tulu/tensor/block_codec.hpp>
 #include <tulu/tensor/dtype.hpp>
@@ -67,6 +69,7 @@ class weight_loader {
     const std::byte* mapped = nullptr;  ///< where it lies, or null
     std::byte* copy = nullptr;          ///< where it goes, when it is not mapped
     bool packed = false;                ///< into panels
+    bool in_pairs = false;              ///< see weight_matrix
     nonfinite_count stored{}, converted{};
   };
   struct piece {
@@ -94,18 +97,13 @@ class weight_loader {
   }
 
   void add(const weight_slot& slot, const checkpoint::stored_tensor& tensor) {
-    const quantised_type chosen = weight_type_of(weights_->config, tensor, options_.weights);
-    fallbacks_.add(chosen, tensor.extents());
-    item next{&tensor, chosen.type};
-    kernel::weight_matrix matrix{chosen.type, slot.extents[0], slot.vector != nullptr ? 1 : slot.extents[1]};
-    next.packed = slot.matrix != nullptr &&
-                  layout_of(weights_->config, slot.name, chosen.type, options_.layout) == kernel::weight_layout::panels;
-    if (next.packed) {
-      matrix.layout = kernel::weight_layout::panels;
-    } else if (slot.matrix != nullptr && next.type == tensor.type()) {
-      if (const auto view = tensor.view()) next.mapped = view->bytes.data();
-    }
-    if (next.mapped == nullptr) {
+    const weight_place place = place_of(weights_->config, slot, tensor, options_.weights, options_.layout);
+    fallbacks_.add(place.chosen, tensor.extents());
+    kernel::weight_matrix matrix = place.matrix;
+    item next{.tensor = &tensor, .type = matrix.type, .packed = matrix.in_panels(), .in_pairs = matrix.in_pairs};
+    if (place.mapped) {
+      next.mapped = place.mapped->bytes.data();
+    } else {
       weights_->buffers.push_back(allocate(matrix.bytes()));
       next.copy = weights_->buffers.back().data();
     }
@@ -228,12 +226,21 @@ class weight_loader {
     if (const auto line = fallbacks_.line()) weights_->warnings.push_back(model_.path().string() + ": " + *line);
   }
 
+  /// The index of an element that has index `stored` where the rows of pairs lie side by side.
+  [[nodiscard]] std::size_t index_in_halves(const checkpoint::stored_tensor& tensor, std::size_t stored) const {
+    using checkpoint::rotary_order;
+    const std::size_t columns = tensor.extents()[1], size = weights_->config.head_dim;
+    const std::size_t row = stored / columns, inside = row % size;
+    return (row - inside + checkpoint::rotary_row(inside, size, rotary_order::halves, rotary_order::pairs)) * columns +
+           stored % columns;
+  }
+
   void warn_of_nonfinite(const item& each) {
     const std::string place = each.tensor->file().path().string() + ": " + each.tensor->name() + ": ";
     const auto warn = [&](std::string_view what, std::size_t count, std::size_t first) {
       weights_->warnings.push_back(place + std::string{what} + ": " + std::to_string(count) + " of " +
                                    std::to_string(each.tensor->size()) + " values, the first at index " +
-                                   std::to_string(first));
+                                   std::to_string(each.in_pairs ? index_in_halves(*each.tensor, first) : first));
     };
     const nonfinite_count& stored = each.stored;
     if (stored.nan != 0) warn("has NaN", stored.nan, stored.first_nan);

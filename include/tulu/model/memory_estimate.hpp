@@ -7,10 +7,9 @@
 #include <tulu/checkpoint/llama_config.hpp>
 #include <tulu/core/checked.hpp>
 #include <tulu/core/error.hpp>
-#include <tulu/kernel/panels.hpp>
 #include <tulu/kernel/weight_matrix.hpp>
 #include <tulu/model/kv_cache.hpp>
-#include <tulu/model/quantised_type.hpp>
+#include <tulu/model/weight_place.hpp>
 #include <tulu/model/weight_slots.hpp>
 #include <tulu/tensor/dtype.hpp>
 
@@ -37,13 +36,9 @@ struct memory_estimate {
   memory_estimate estimate{.kv_cache = kv_cache::bytes_for(config, context, cache_type), .activations = activations};
   std::optional<std::size_t> sum = checked_add(estimate.kv_cache, activations);
   detail::visit_needed(model, config, [&](const detail::weight_slot& slot, const checkpoint::stored_tensor& tensor) {
-    const dtype type = weight_type_of(config, tensor, weights).type;
-    const bool packed =
-        slot.matrix != nullptr && layout_of(config, slot.name, type, layout) == kernel::weight_layout::panels;
-    const bool mapped = slot.matrix != nullptr && !packed && type == tensor.type() && tensor.view().has_value();
-    const std::size_t bytes =
-        packed ? kernel::panels_bytes(type, slot.extents[0], slot.extents[1]) : bytes_of(type, tensor.size());
-    (mapped ? estimate.weights_mapped : estimate.weights_in_memory) += bytes;
+    const detail::weight_place place = detail::place_of(config, slot, tensor, weights, layout);
+    const std::size_t bytes = place.matrix.bytes();
+    (place.mapped ? estimate.weights_mapped : estimate.weights_in_memory) += bytes;
     if (sum) sum = checked_add(*sum, bytes);
   });
   if (!sum) throw error{model.path().string() + ": the model with its cache is more than a machine can hold"};

@@ -10,6 +10,7 @@
 #include <tulu/core/executor.hpp>
 #include <tulu/kernel/model_table.hpp>
 #include <tulu/model/kv_cache.hpp>
+#include <tulu/model/llama_weights.hpp>
 #include <tulu/model/token_place.hpp>
 #include <tulu/model/workspace.hpp>
 
@@ -56,18 +57,19 @@ class self_attention {
     std::sort(tiles_.begin(), tiles_.end(), [&](const range& a, const range& b) { return cost(a) > cost(b); });
   }
 
-  /// Takes the queries, keys and values of the workspace and leaves the sums in `attended`.
-  void compute(std::size_t layer) {
+  /// Takes the queries, keys and values of the workspace, which `weights` gave, and leaves the sums in `attended`.
+  void compute(std::size_t layer, const llama_layer& weights) {
+    layer_ = &weights;
     const std::size_t heads = config_->num_key_value_heads;
     if (places_.size() == 1 && heads >= workers_->threads()) {
       workers_->parallel_for(heads, [&](std::size_t head, std::size_t thread) {
-        store(layer, panels_.front(), head);
+        store(layer, panels_.front(), head, thread);
         attend(layer, tiles_.front(), head, 0, group_, thread);
       });
       return;
     }
-    const auto store_part = [&](std::size_t index, std::size_t) {
-      store(layer, panels_[index / heads], index % heads);
+    const auto store_part = [&](std::size_t index, std::size_t thread) {
+      store(layer, panels_[index / heads], index % heads, thread);
     };
     if (places_.size() <= kernel::few_tokens) {
       for (std::size_t i = 0; i < panels_.size() * heads; ++i) store_part(i, 0);
@@ -96,15 +98,31 @@ class self_attention {
     return tokens.count * (places_[tokens.first].position + tokens.count);
   }
 
+  /// Heads whose rotary pairs lie side by side, as ggml and Meta have them, in the order that `rotate` takes. `scratch`
+  /// has head_dim floats.
+  static void part_pairs(float* heads, std::size_t count, std::size_t head_dim, float* scratch) noexcept {
+    const std::size_t half = head_dim / 2;
+    for (float* head = heads; head != heads + count * head_dim; head += head_dim) {
+      std::copy_n(head, head_dim, scratch);
+      for (std::size_t i = 0; i < half; ++i) {
+        head[i] = scratch[2 * i];
+        head[half + i] = scratch[2 * i + 1];
+      }
+    }
+  }
+
   /// Rotates the queries and the key of a key-value head and keeps its key and value; the tokens are of one panel.
-  void store(std::size_t layer, const range& tokens, std::size_t head) const {
+  void store(std::size_t layer, const range& tokens, std::size_t head, std::size_t thread) const {
     const std::size_t size = config_->head_dim, first = places_[tokens.first].position;
     kv_cache& cache = *places_[tokens.first].cache;
     std::byte *const keys = cache.keys(layer, head, first), *const values = cache.values(layer, head, first);
     for (std::size_t t = tokens.first; t < tokens.first + tokens.count; ++t) {
       const float *const cosines = space_->cosines + t * (size / 2), *const sines = space_->sines + t * (size / 2);
       const std::size_t at = t * config_->key_value_size() + head * size;
-      kernels_->rotate(space_->query + t * config_->query_size() + head * group_ * size, group_, size, cosines, sines);
+      float* const queries = space_->query + t * config_->query_size() + head * group_ * size;
+      if (layer_->q_proj.in_pairs) part_pairs(queries, group_, size, space_->scratch(thread));
+      if (layer_->k_proj.in_pairs) part_pairs(space_->key + at, 1, size, space_->scratch(thread));
+      kernels_->rotate(queries, group_, size, cosines, sines);
       kernels_->rotate(space_->key + at, 1, size, cosines, sines);
       kernels_->store_key_value[kernel::model_table::cache_at(cache.type())](
           space_->key + at, space_->value + at, size, places_[t].position % kernel::attention_block, keys, values);
@@ -132,7 +150,8 @@ class self_attention {
   const kernel::model_table* kernels_;
   executor* workers_;
   const workspace* space_;
-  std::size_t group_;  ///< query heads of a key-value head
+  std::size_t group_;                   ///< query heads of a key-value head
+  const llama_layer* layer_ = nullptr;  ///< whose queries, keys and values are in the workspace
   std::span<const token_place> places_{};
   std::vector<range> panels_;  ///< of tokens in one panel of the cache
   std::vector<range> tiles_;

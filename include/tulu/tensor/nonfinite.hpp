@@ -75,14 +75,21 @@ void count_some(const std::byte* from, std::size_t first, std::size_t n, nonfini
   }
 }
 
+/// Each block is asked for while the one before is looked at: processors look ahead too little to read at the speed of
+/// memory.
 template <class Pattern>
 [[nodiscard]] nonfinite_count count_nonfinite(std::span<const std::byte> elements) noexcept {
-  const std::size_t n = elements.size() / sizeof(typename Pattern::bits);
+  using bits = typename Pattern::bits;
+  constexpr std::size_t line = 64 / sizeof(bits);
+  const auto* const from = reinterpret_cast<const bits*>(elements.data());
+  const std::size_t n = elements.size() / sizeof(bits);
   nonfinite_count count;
   std::size_t i = 0;
-  for (; n - i >= nonfinite_block; i += nonfinite_block)
-    if (has_nonfinite<Pattern>(reinterpret_cast<const typename Pattern::bits*>(elements.data()) + i))
-      count_some<Pattern>(elements.data(), i, nonfinite_block, count);
+  for (; n - i >= nonfinite_block; i += nonfinite_block) {
+    if (n - i >= 2 * nonfinite_block)
+      for (std::size_t k = 0; k < nonfinite_block; k += line) __builtin_prefetch(from + i + nonfinite_block + k);
+    if (has_nonfinite<Pattern>(from + i)) count_some<Pattern>(elements.data(), i, nonfinite_block, count);
+  }
   count_some<Pattern>(elements.data(), i, n - i, count);
   return count;
 }
