@@ -80,13 +80,14 @@ TEST_CASE("rotary_rows: the rows of each head are reordered, one way after the o
 TEST_CASE("rotary_rows: what lies in pairs can be seen where it lies") {
   const tulu::test::temp_dir dir;
   const auto stored = make(dir, dtype::f16, {16, 8});
-  const auto view = checkpoint::view_in_pairs(to_halves(stored, 2).renamed("y"));
+  const auto view = checkpoint::view_in_pairs(to_halves(stored, 2).renamed("y"), 8);
   REQUIRE(view.has_value());
   CHECK(view->bytes.data() == stored.view()->bytes.data());
   CHECK(view->bytes.size() == stored.bytes());
-  CHECK_FALSE(checkpoint::view_in_pairs(stored).has_value());
-  CHECK_FALSE(checkpoint::view_in_pairs(to_pairs(stored, 2)).has_value());
-  CHECK_FALSE(checkpoint::view_in_pairs(to_halves(to_pairs(stored, 2), 2)).has_value());
+  CHECK_FALSE(checkpoint::view_in_pairs(to_halves(stored, 2), 4).has_value());
+  CHECK_FALSE(checkpoint::view_in_pairs(stored, 8).has_value());
+  CHECK_FALSE(checkpoint::view_in_pairs(to_pairs(stored, 2), 8).has_value());
+  CHECK_FALSE(checkpoint::view_in_pairs(to_halves(to_pairs(stored, 2), 2), 8).has_value());
 }
 
 TEST_CASE("rotary_rows: any range of blocks is that range of the whole") {

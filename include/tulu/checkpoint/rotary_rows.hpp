@@ -51,6 +51,7 @@ class rotary_rows final : public derived_elements {
 
   [[nodiscard]] const stored_tensor& source() const noexcept { return source_; }
   [[nodiscard]] rotary_order from() const noexcept { return from_; }
+  [[nodiscard]] std::size_t head_dim() const noexcept { return head_dim_; }
 
   void read(std::size_t first, std::size_t count, std::span<std::byte> out) const override {
     while (count != 0) {
@@ -89,11 +90,12 @@ class rotary_rows final : public derived_elements {
           std::make_shared<const detail::rotary_rows>(tensor, extents[0] / heads, from, to)};
 }
 
-/// Where the elements of a tensor that reorder_rotary_rows has brought from `pairs` to `halves` lie in the mapped file,
-/// in the order of `pairs`; nothing for any other tensor, and where `view` of the stored one gives nothing.
-[[nodiscard]] inline std::optional<tensor_view> view_in_pairs(const stored_tensor& tensor) {
+/// Where the elements of a tensor whose heads of `head_dim` rows reorder_rotary_rows has brought from `pairs` to
+/// `halves` lie in the mapped file, in the order of `pairs`; nothing for any other tensor, and where `view` of the
+/// stored one gives nothing.
+[[nodiscard]] inline std::optional<tensor_view> view_in_pairs(const stored_tensor& tensor, std::size_t head_dim) {
   const auto* const rows = dynamic_cast<const detail::rotary_rows*>(tensor.derived());
-  if (rows == nullptr || rows->from() != rotary_order::pairs) return std::nullopt;
+  if (rows == nullptr || rows->from() != rotary_order::pairs || rows->head_dim() != head_dim) return std::nullopt;
   return rows->source().view();
 }
 

@@ -32,7 +32,7 @@ struct weight_place {
   if (place.matrix.in_panels() || type != tensor.type()) return place;
   place.mapped = tensor.view();
   if (place.mapped || config.attention_bias) return place;
-  place.mapped = checkpoint::view_in_pairs(tensor);
+  place.mapped = checkpoint::view_in_pairs(tensor, config.head_dim);
   place.matrix.in_pairs = place.mapped.has_value();
   return place;
 }
