@@ -18,8 +18,8 @@ it and torch. Columns:
                page cache
   first-long   the same with a prompt of 512 tokens
 Figures go to benchmarks/results/NAME.json, where a later run with the same NAME replaces the types that it measures and
-keeps the others; NAME.md and NAME.svg are made of them. --readme also puts both into README.md. --smoke: one round of
-a tiny model with whatever peer is at hand, to see that everything works.
+keeps the others; NAME.md and NAME.svg are made of them. --readme puts those of all machines into README.md. --smoke:
+one round of a tiny model with whatever peer is at hand, to see that everything works.
 """
 
 import argparse
@@ -67,7 +67,7 @@ def parse_arguments():
     parser.add_argument("--llama-bench", type=Path, help="of a build of llama.cpp (default: it is built)")
     parser.add_argument("--llama-version", default="0.3.36", help="of llama-cpp-python")
     parser.add_argument("--name", help="of the results (default: after the processor)")
-    parser.add_argument("--readme", action="store_true", help="put table and plot into README.md")
+    parser.add_argument("--readme", action="store_true", help="put tables and plots of all machines into README.md")
     parser.add_argument("--smoke", action="store_true", help="results stay in --dir")
     given = parser.parse_args()
     if given.smoke:
@@ -168,7 +168,7 @@ class Comparison:
             self.measure_row("smollm2", contestants.Task(given.smollm2.resolve(), None, "smollm2"), {"shape": "SmolLM2"})
         report.write(self.results, self.file)
         if given.readme:
-            report.put_into_readme(self.file, builds.ROOT / "README.md")
+            report.put_into_readme(sorted(RESULTS.glob("*.json")), builds.ROOT / "README.md")
         print(self.file.with_suffix(".md").read_text())
 
 

@@ -180,7 +180,8 @@ void few_from_memory(benchmark::State& state, const model_table* table, dtype ty
   report_share(state, static_cast<double>(bytes), "read");
 }
 
-/// The peak of products in this type.
+/// The peak of products in this type. Those in words, with panels on a processor without bfloat16, come to more than
+/// that of float32.
 std::string_view product_peak(const model_table* table, dtype type) {
   if (type == dtype::f32) return "f32_gflops";
   return table->backend == std::string_view{"avx512_amx"} ? "amx_bf16_gflops" : "bf16_gflops";

@@ -1,5 +1,6 @@
 """Tables and a plot of the figures."""
 
+import json
 import statistics
 from typing import NamedTuple
 
@@ -111,7 +112,10 @@ def peak_cells(name, row):
         return ["", "", ""]
     done = 2e-9 * row["layer_weights"] * prefill
     out = [f"{done:.0f}"]
-    for key in (PEAKS.get(name, "int8_gops"), TILE_PEAKS.get(name, "" if name in PEAKS else "amx_int8_gops")):
+    vector = PEAKS.get(name, "int8_gops")
+    if vector not in row["peaks"][0]:  # no instruction of its own
+        vector = "f32_gflops"
+    for key in (vector, TILE_PEAKS.get(name, "" if name in PEAKS else "amx_int8_gops")):
         peaks = [each[key] for each in row["peaks"] if key in each]
         out.append(f"{percent(done / statistics.median(peaks))} of {statistics.median(peaks):.0f}" if peaks else "")
     return out
@@ -210,7 +214,9 @@ def with_section(readme, section):
     return "\n".join([*lines[: at + 1], "", block, *lines[at + 1 :]])
 
 
-def put_into_readme(file, readme):
-    name = file.with_suffix(".svg").name
-    section = file.with_suffix(".md").read_text(encoding="utf-8").replace(f"]({name})", f"](benchmarks/results/{name})")
-    readme.write_text(with_section(readme.read_text(encoding="utf-8"), section), encoding="utf-8")
+def put_into_readme(files, readme):
+    """One part for each machine, made of its NAME.json."""
+    machines = {file: json.loads(file.read_text(encoding="utf-8")) for file in files}
+    parts = [markdown(results, f"benchmarks/results/{file.stem}.svg") for file, results in machines.items()]
+    if parts:
+        readme.write_text(with_section(readme.read_text(encoding="utf-8"), "\n".join(parts)), encoding="utf-8")

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <random>
 #include <string>
 #include <vector>
@@ -12,6 +14,7 @@
 #include <tulu/core/aligned_buffer.hpp>
 #include <tulu/kernel/panels.hpp>
 #include <tulu/kernel/weight_matrix.hpp>
+#include <tulu/scalar/q6_k.hpp>
 
 namespace {
 
@@ -187,7 +190,7 @@ TEST_CASE("products of panels with many tokens are near those of the weights for
 
 TEST_CASE("a product with many tokens has the same bits however its rows are divided") {
   for (const model_table* table : tulu::test::usable_models())
-    for (const dtype type : {dtype::q8_0, dtype::q4_k}) {
+    for (const dtype type : {dtype::q8_0, dtype::q4_k, dtype::q6_k}) {
       if (table->panels_times_many[model_table::at(type)] == nullptr) continue;
       INFO(std::string{table->backend}, " ", tulu::name(type));
       product data{type, 61, 768, 40, 5};
@@ -196,6 +199,48 @@ TEST_CASE("a product with many tokens has the same bits however its rows are div
       for (const std::size_t first : {0U, 16U, 32U, 48U})
         data.many(*table, first, first == 48 ? 13 : 16, parts.data(), false);
       CHECK(std::memcmp(whole.data(), parts.data(), whole.size() * sizeof(float)) == 0);
+    }
+}
+
+TEST_CASE("a product with many tokens has the same bits however many there are") {
+  for (const model_table* table : tulu::test::usable_models())
+    for (const dtype type : {dtype::q8_0, dtype::q4_k, dtype::q6_k}) {
+      if (table->panels_times_many[model_table::at(type)] == nullptr) continue;
+      INFO(std::string{table->backend}, " ", tulu::name(type));
+      product data{type, 64, 768, 40, 6};
+      std::vector<float> all(40 * data.y_stride(), untouched), some = all;
+      data.many(*table, 0, 64, all.data(), false);
+      for (std::size_t tokens = 1; tokens <= 13; ++tokens) {
+        data.tokens = tokens;
+        data.many(*table, 0, 64, some.data(), false);
+        CHECK(std::memcmp(some.data(), all.data(), tokens * data.y_stride() * sizeof(float)) == 0);
+      }
+    }
+}
+
+TEST_CASE("sums of the largest whole numbers do not wrap") {
+  for (const model_table* table : tulu::test::usable_models())
+    for (const float activation : {1.0F, -1.0F}) {
+      if (table->panels_times_many[model_table::at(dtype::q6_k)] == nullptr) continue;
+      INFO(std::string{table->backend}, " ", activation);
+      product data{dtype::q6_k, 16, 512, few_tokens, 7};
+      tulu::q6_k block{};  // every level is -32
+      std::fill(std::begin(block.scales), std::end(block.scales), std::int8_t{-128});
+      block.scale = tulu::from_float<tulu::f16>(1);
+      const std::vector<tulu::q6_k> blocks(16 * 512 / tulu::q6_k::block, block);
+      tulu::kernel::pack_panels(dtype::q6_k, reinterpret_cast<const std::byte*>(blocks.data()), 16, 512,
+                                data.panels.data());
+      std::fill_n(data.x.floats(), data.tokens * data.x_stride(), activation);
+      for (const bool many : {false, true}) {
+        std::vector<float> y(few_tokens * data.y_stride());
+        if (many)
+          data.many(*table, 0, 16, y.data(), false);
+        else
+          data.few(*table, 0, 16, 0, few_tokens, y.data(), false);
+        for (std::size_t t = 0; t < few_tokens; ++t)
+          CHECK(static_cast<double>(y[t * data.y_stride() + 3]) ==
+                doctest::Approx(4096.0 * 512 * static_cast<double>(activation)).epsilon(1e-4));
+      }
     }
 }
 
@@ -209,6 +254,8 @@ TEST_CASE("what is no number spoils the products it belongs to") {
         data.x.floats()[2 * data.x_stride() + 77] = bad;
         std::vector<float> y(few_tokens * data.y_stride());
         data.few(*table, 0, 16, 0, few_tokens, y.data(), false);
+        for (std::size_t t = 0; t < few_tokens; ++t) CHECK(std::isfinite(y[t * data.y_stride() + 5]) == (t != 2));
+        data.many(*table, 0, 16, y.data(), false);
         for (std::size_t t = 0; t < few_tokens; ++t) CHECK(std::isfinite(y[t * data.y_stride() + 5]) == (t != 2));
       }
     }

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What benchmarks/compare.sh makes of its figures, and the models that it runs; nothing is timed."""
 
+import json
 import sys
 import xml.etree.ElementTree
 
@@ -67,6 +68,24 @@ class Report(ProgramTest):
         self.assertEqual(report.with_section(once, "second"), once.replace("first", "second"))
         with self.assertRaises(SystemExit):
             report.with_section("# T\n", "first")
+
+    def test_machines_of_the_readme(self):
+        files = [self.dir / "a.json", self.dir / "b.json"]
+        for file, cpu in zip(files, ("A & B", "C")):
+            results = made_up()
+            results["machine"]["cpu"] = cpu
+            file.write_text(json.dumps(results), encoding="utf-8")
+        readme = self.dir / "README.md"
+        readme.write_text("# T\n\n## Speed\n", encoding="utf-8")
+        report.put_into_readme(files, readme)
+        text = readme.read_text(encoding="utf-8")
+        places = [text.index(part) for part in ("A & B", "benchmarks/results/a.svg", "in turn. C", "benchmarks/results/b.svg")]
+        self.assertEqual(places, sorted(places))
+
+    def test_peak_of_a_type_without_an_instruction_of_its_own(self):
+        results = made_up()
+        results["rows"] = {"bf16": {**results["rows"]["q8_0"], "peaks": [{"f32_gflops": 500, "int8_gops": 7}]}}
+        self.assertIn("| 400 | 80 % of 500 |", report.markdown(results, "x.svg"))
 
 
 class Models(ProgramTest):

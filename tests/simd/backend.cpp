@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <random>
 #include <string>
@@ -281,6 +282,35 @@ TEST_CASE("dot_u7s8 is dot_u8s8 for bytes up to 127") {
       CHECK(out == expected);
     }
   }
+}
+
+TEST_CASE("products of words are exact for all bytes") {
+  constexpr std::size_t n = 4 * 256 * 256;  // every byte with every factor, at each of the four places
+  auto u = random_elements<std::uint8_t>(4 * n, 12);
+  std::vector<std::int8_t> factors(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    u[4 * i + i / 0x10000] = static_cast<std::uint8_t>(i >> 8 & 0xff);
+    factors[i] = static_cast<std::int8_t>(i & 0xff);
+  }
+  std::vector<float> out(n), expected(n);
+  for (const std::array<std::int16_t, 4>& words :
+       {std::array<std::int16_t, 4>{16256, 16256, -16256, -16256}, std::array<std::int16_t, 4>{1, -300, 7, -16256}})
+    for (const int middle : {0, 8, 128}) {
+      std::int8_t eight[8];
+      std::memcpy(eight, words.data(), sizeof eight);
+      for (std::size_t i = 0; i < n; ++i) {
+        std::int32_t sum = 0;
+        for (std::size_t k = 0; k < 4; ++k) sum += (u[4 * i + k] - middle) * factors[i] * words[k % 2 * 2 + k / 2];
+        expected[i] = static_cast<float>(sum);
+      }
+      for (const auto* table : tables()) {
+        if (table->words == nullptr) continue;
+        INFO(std::string{table->name}, " ", middle);
+        std::fill(out.begin(), out.end(), std::nanf(""));
+        table->words(u.data(), static_cast<std::int16_t>(middle), factors.data(), eight, out.data(), n);
+        CHECK(out == expected);
+      }
+    }
 }
 
 TEST_CASE("bits keep their place, and the same four bytes go to every lane") {

@@ -36,6 +36,10 @@ struct operation_table {
   void (*up)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
   void (*down)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
   void (*either)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
+  /// dot_words of ((u - middle) × factor) with the words of eight bytes, the even elements' before the odd ones'; null
+  /// if the backend has none.
+  void (*words)(const std::uint8_t* u, std::int16_t middle, const std::int8_t* factors, const std::int8_t* eight,
+                float* out, std::size_t n) noexcept;
   void (*byte_of[4])(const std::uint8_t* u, float* out, std::size_t n) noexcept;
   tile_product tiles_of_16_tokens, tiles_of_32_tokens;  ///< null if the backend has none
 };
@@ -85,6 +89,24 @@ struct operations {
   static typename B::bytes up(typename B::bytes a) noexcept { return B::template bits_up<3>(a, 0x58); }
   static typename B::bytes down(typename B::bytes a) noexcept { return B::template bits_down<3>(a, 0x0b); }
   static typename B::bytes either(typename B::bytes a) noexcept { return B::either(up(a), down(a)); }
+  static void multiply_words(const std::uint8_t* u, std::int16_t middle, const std::int8_t* factors,
+                             const std::int8_t* eight, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; i += B::lanes) {
+      const auto bytes = B::load_bytes(u + 4 * i);
+      const auto factor = B::widen(factors + i);
+      std::int16_t even[2 * B::lanes], odd[2 * B::lanes];
+      B::store_words(even, B::mul_words(B::sub_words(B::even_words(bytes), middle), factor));
+      B::store_words(odd, B::mul_words(B::sub_words(B::odd_words(bytes), middle), factor));
+      const auto sum = B::dot_words(B::set_i32(0), B::load_pairs(even), B::set_pair(eight));
+      B::store(out + i, B::to_f32(B::dot_words(sum, B::load_pairs(odd), B::set_pair(eight + 4))));
+    }
+  }
+  static constexpr decltype(operation_table::words) word_products() noexcept {
+    if constexpr (simd::word_backend<B>)
+      return &multiply_words;
+    else
+      return nullptr;
+  }
   template <int Index>
   static void byte_of(const std::uint8_t* u, float* out, std::size_t n) noexcept {
     for (std::size_t i = 0; i < n; i += B::lanes)
@@ -128,6 +150,7 @@ struct operations {
                                          &with_four<&up>,
                                          &with_four<&down>,
                                          &with_four<&either>,
+                                         word_products(),
                                          {&byte_of<0>, &byte_of<1>, &byte_of<2>, &byte_of<3>},
                                          tile_product<16>(),
                                          tile_product<32>()};

@@ -9,12 +9,14 @@
 #include <tulu/kernel/panel_format.hpp>
 #include <tulu/kernel/panel_gemv.hpp>
 #include <tulu/kernel/panel_reader.hpp>
+#include <tulu/kernel/panel_words.hpp>
 #include <tulu/kernel/product_scalar.hpp>
+#include <tulu/kernel/token_groups.hpp>
 #include <tulu/simd/backend.hpp>
 
 // Products of quantised weights in panels with many tokens, where computing takes the time (Goto and van de Geijn
-// 2008): tokens are packed once, block by block of columns; a block of four panels, made floating-point numbers, stays
-// in the cache while all tokens pass it, and a tile of products stays in registers while it is summed.
+// 2008): tokens are packed once, block by block of columns; a block of four panels, made what products are computed
+// in, stays in the cache while all tokens pass it, and a tile of products stays in registers while it is summed.
 namespace tulu::kernel {
 
 /// Rows that one call takes at most: those of four panels.
@@ -25,6 +27,9 @@ namespace detail {
 /// Columns of a block, chosen so that the weights of four panels fit the level-1 cache, with tiles those of two.
 template <class Backend, class Scalar>
 inline constexpr std::size_t block_depth = (in_tiles<Backend, Scalar> ? 1024 : 512) / sizeof(Scalar);
+
+/// Groups of columns of a block: those of four panels, of some hundred tokens, and the sums fit the level-2 cache.
+inline constexpr std::size_t block_groups = 4;
 
 /// The tile of products that fits the registers.
 template <class Backend>
@@ -42,7 +47,8 @@ struct tile_shape {
 
 /// Packs the tokens [first, first + count) of `tokens`: rows of x `x_stride` floats apart, x at the first of all. Block
 /// by block of columns, the part of each token lies behind that of the token before, zeros behind the last column; in
-/// tiles, [16 tokens][32 columns] lie together. `out` is for packed_tokens × packed_columns elements.
+/// tiles, [16 tokens][32 columns] lie together. In words, a part is token_groups, and `columns` a multiple of 32. `out`
+/// is for packed_tokens × packed_columns elements of the type that the function is for.
 using pack_many_function = void (*)(const float* x, std::size_t x_stride, std::size_t first, std::size_t count,
                                     std::size_t tokens, std::size_t columns, std::byte* out) noexcept;
 
@@ -58,19 +64,36 @@ using panels_times_many_function = void (*)(const std::byte* panels, std::size_t
   return many_rows * (1024 / sizeof(float) + packed_tokens(tokens));
 }
 
+namespace detail {
+
+/// See pack_many_function; for products in words.
+template <class Backend>
+void pack_groups(const float* x, std::size_t x_stride, std::size_t first, std::size_t count, std::size_t tokens,
+                 std::size_t columns, std::byte* out) noexcept {
+  static_assert(sizeof(token_group) <= token_group::size * sizeof(float));
+  constexpr std::size_t most = block_groups * panel_group;
+  auto* groups = reinterpret_cast<token_group*>(out);
+  for (std::size_t from = 0; from < columns; from += most) {
+    const std::size_t present = columns - from < most ? columns - from : most, step = present / panel_group;
+    for (std::size_t t = first; t < first + count; ++t)
+      round_tokens<Backend, true>(x + t * x_stride + from, present, groups + t * step);
+    groups += tokens * step;
+  }
+}
+
 /// See pack_many_function.
-template <simd::backend Backend, class Scalar>
-void pack_many(const float* x, std::size_t x_stride, std::size_t first, std::size_t count, std::size_t tokens,
-               std::size_t columns, std::byte* out) noexcept {
-  constexpr std::size_t most = detail::block_depth<Backend, Scalar>;
-  constexpr bool in_tiles = detail::in_tiles<Backend, Scalar>;
+template <class Backend, class Scalar>
+void pack_scalars(const float* x, std::size_t x_stride, std::size_t first, std::size_t count, std::size_t tokens,
+                  std::size_t columns, std::byte* out) noexcept {
+  constexpr std::size_t most = block_depth<Backend, Scalar>;
+  constexpr bool tiled = in_tiles<Backend, Scalar>;
   auto* const packed = reinterpret_cast<Scalar*>(out);
   for (std::size_t from = 0; from < columns; from += most) {
     const std::size_t present = columns - from < most ? columns - from : most;
-    const std::size_t depth = packed_columns(present), step = in_tiles ? 32 : depth;
-    Scalar* const block = packed + from * (in_tiles ? packed_tokens(tokens) : tokens);
+    const std::size_t depth = packed_columns(present), step = tiled ? 32 : depth;
+    Scalar* const block = packed + from * (tiled ? packed_tokens(tokens) : tokens);
     for (std::size_t t = first; t < first + count; ++t) {
-      Scalar* to = in_tiles ? block + t / 16 * 16 * depth + t % 16 * step : block + t * depth;
+      Scalar* to = tiled ? block + t / 16 * 16 * depth + t % 16 * step : block + t * depth;
       for (std::size_t k = 0; k < depth; k += step, to += 16 * step) {
         const std::size_t some = present - k < step ? present - k : step;
         convert<Backend>(x + t * x_stride + from + k, to, some);
@@ -78,6 +101,18 @@ void pack_many(const float* x, std::size_t x_stride, std::size_t first, std::siz
       }
     }
   }
+}
+
+}  // namespace detail
+
+/// See pack_many_function.
+template <simd::backend Backend, class Scalar>
+void pack_many(const float* x, std::size_t x_stride, std::size_t first, std::size_t count, std::size_t tokens,
+               std::size_t columns, std::byte* out) noexcept {
+  if constexpr (detail::in_words<Backend> && std::same_as<Scalar, float>)
+    detail::pack_groups<Backend>(x, x_stride, first, count, tokens, columns, out);
+  else
+    detail::pack_scalars<Backend, Scalar>(x, x_stride, first, count, tokens, columns, out);
 }
 
 namespace detail {
@@ -88,21 +123,7 @@ struct panel_unpacker {
   using f32 = typename Backend::f32;
   static constexpr std::size_t lanes = Backend::lanes;
 
-  /// `depth` columns from `first` on, whole groups of the panel.
-  static void unpack(const std::byte* panel, std::size_t columns, std::size_t first, std::size_t depth,
-                     Scalar* out) noexcept {
-    using format = panel_format<Weight>;
-    constexpr std::size_t groups = Weight::block / panel_group;
-    const std::byte* const scales = panel + columns / panel_group * format::level_bytes;
-    for (std::size_t k = 0; k < depth; k += panel_group) {
-      const std::size_t group = (first + k) / panel_group;
-      for (std::size_t r = 0; r < panel_registers<Backend>; ++r)
-        unpack_group(panel + group * format::level_bytes, scales + group / groups * format::scale_bytes, group % groups,
-                     r, out + k * panel_rows);
-    }
-  }
-
- private:
+  /// Rows r × lanes and following of group `group` of a block.
   static void unpack_group(const std::byte* levels, const std::byte* scales, std::size_t group, std::size_t r,
                            Scalar* out) noexcept {
     using format = panel_format<Weight>;
@@ -138,8 +159,21 @@ struct panel_unpacker {
   }
 };
 
+/// Makes `groups` groups of a panel from group `first` on elements to multiply with, `stride` of them for a group.
+template <class Backend, class Weight, class Unpacker, class Element>
+void unpack_panel(const std::byte* panel, std::size_t columns, std::size_t first, std::size_t groups,
+                  std::size_t stride, Element* out) noexcept {
+  using format = panel_format<Weight>;
+  constexpr std::size_t of_block = Weight::block / panel_group;
+  const std::byte* const scales = panel + columns / panel_group * format::level_bytes;
+  for (std::size_t at = first; at < first + groups; ++at, out += stride)
+    for (std::size_t r = 0; r < panel_registers<Backend>; ++r)
+      Unpacker::unpack_group(panel + at * format::level_bytes, scales + at / of_block * format::scale_bytes,
+                             at % of_block, r, out);
+}
+
 /// The products of `Panels` panels, `panel_stride` elements apart, with `Tokens` tokens over one block of columns.
-template <class Backend, class Scalar, std::size_t Panels, std::size_t Tokens>
+template <class Backend, std::size_t Panels, std::size_t Tokens, class Scalar>
 void multiply_panels(const Scalar* panels, std::size_t panel_stride, std::size_t depth, const Scalar* x,
                      std::size_t x_stride, std::size_t rows, float* y, std::size_t y_stride, bool add) noexcept {
   using f32 = typename Backend::f32;
@@ -168,14 +202,14 @@ void multiply_panels(const Scalar* panels, std::size_t panel_stride, std::size_t
   });
 }
 
-/// One block of columns of up to four panels.
-template <class Backend, class Scalar>
+/// One block of columns of up to four panels; elements are floating-point numbers, or groups of words.
+template <class Backend, class Weight, class Token>
 struct block_products {
-  const Scalar* panels;
+  const Weight* panels;
   std::size_t panel_stride;  ///< in elements
   std::size_t rows;
-  std::size_t depth;
-  const Scalar* x;
+  std::size_t depth;  ///< in elements
+  const Token* x;
   float* y;
   std::size_t y_stride;
   bool add;
@@ -215,9 +249,8 @@ struct block_products {
   }
   template <std::size_t Tokens, std::size_t Panels>
   void run(std::size_t row, std::size_t t) const noexcept {
-    multiply_panels<Backend, Scalar, Panels, Tokens>(panels + row / panel_rows * panel_stride, panel_stride, depth,
-                                                     x + t * depth, depth, rows - row, y + t * y_stride + row, y_stride,
-                                                     add);
+    multiply_panels<Backend, Panels, Tokens>(panels + row / panel_rows * panel_stride, panel_stride, depth,
+                                             x + t * depth, depth, rows - row, y + t * y_stride + row, y_stride, add);
   }
 };
 
@@ -229,37 +262,74 @@ void store_sums(const float* sums, std::size_t tokens, std::size_t rows, float* 
     for (std::size_t row = 0; row < rows; ++row) y[row] = add ? y[row] + sums[row] : sums[row];
 }
 
-}  // namespace detail
+/// See panels_times_many_function; in words.
+template <class Backend, class Weight>
+void words_times_many(const std::byte* panels, std::size_t rows, std::size_t columns, const std::byte* tokens_packed,
+                      std::size_t tokens, float* y, std::size_t y_stride, bool add, float* scratch) noexcept {
+  using words = panel_words<panel_format<Weight>>;
+  static_assert(many_rows / panel_rows * block_groups * sizeof(words) <= many_scratch(0) * sizeof(float));
+  const auto* x = reinterpret_cast<const token_group*>(tokens_packed);
+  auto* const unpacked = reinterpret_cast<words*>(scratch);
+  float* const sums = scratch + many_scratch(0);
+  const std::size_t groups = columns / panel_group;
+  for (std::size_t first = 0; first < groups; first += block_groups) {
+    const std::size_t depth = groups - first < block_groups ? groups - first : block_groups;
+    for (std::size_t row = 0; row < rows; row += panel_rows)
+      unpack_panel<Backend, Weight, word_unpacker<Backend, Weight>>(
+          panels + row / panel_rows * panel_bytes<Weight>(columns), columns, first, depth, 1,
+          unpacked + row / panel_rows * block_groups);
+    block_products<Backend, words, token_group>{unpacked, block_groups, rows, depth, x, sums, many_rows, first != 0}
+        .in_registers(tokens);
+    x += tokens * depth;
+  }
+  store_sums<Backend>(sums, tokens, rows, y, y_stride, add);
+}
 
-/// See panels_times_many_function.
-template <simd::dot_backend Backend, panel_weight Weight>
-void panels_times_many(const std::byte* panels, std::size_t rows, std::size_t columns, const std::byte* tokens_packed,
-                       std::size_t tokens, float* y, std::size_t y_stride, bool add, float* scratch) noexcept {
+/// See panels_times_many_function; in floating-point numbers.
+template <class Backend, class Weight>
+void scalars_times_many(const std::byte* panels, std::size_t rows, std::size_t columns, const std::byte* tokens_packed,
+                        std::size_t tokens, float* y, std::size_t y_stride, bool add, float* scratch) noexcept {
   using scalar = product_scalar<Backend, Weight>;
-  constexpr std::size_t most = detail::block_depth<Backend, scalar>;
-  constexpr bool in_tiles = detail::in_tiles<Backend, scalar>;
+  constexpr std::size_t most = block_depth<Backend, scalar>;
+  constexpr bool tiled = in_tiles<Backend, scalar>;
   static_assert(most * sizeof(scalar) <= 1024);
   const auto* const x = reinterpret_cast<const scalar*>(tokens_packed);
   auto* const unpacked = reinterpret_cast<scalar*>(scratch);
-  float* const sums = scratch + many_rows * 1024 / sizeof(float);
-  if constexpr (in_tiles) Backend::tiles::configure();
+  float* const sums = scratch + many_scratch(0);
+  if constexpr (tiled) Backend::tiles::configure();
   for (std::size_t first = 0; first < columns; first += most) {
     const std::size_t depth = columns - first < most ? columns - first : most;
     for (std::size_t row = 0; row < rows; row += panel_rows)
-      detail::panel_unpacker<Backend, Weight, scalar>::unpack(panels + row / panel_rows * panel_bytes<Weight>(columns),
-                                                              columns, first, depth, unpacked + row * most);
-    using block = detail::block_products<Backend, scalar>;
-    if constexpr (in_tiles)
+      unpack_panel<Backend, Weight, panel_unpacker<Backend, Weight, scalar>>(
+          panels + row / panel_rows * panel_bytes<Weight>(columns), columns, first / panel_group, depth / panel_group,
+          panel_group * panel_rows, unpacked + row * most);
+    using block = block_products<Backend, scalar, scalar>;
+    if constexpr (tiled)
       block{unpacked, most * panel_rows, rows, depth, x + first * packed_tokens(tokens), sums, many_rows, first != 0}
           .in_tiles(tokens);
     else
       block{unpacked, most * panel_rows, rows, depth, x + first * tokens, y, y_stride, add || first != 0}.in_registers(
           tokens);
   }
-  if constexpr (in_tiles) {
+  if constexpr (tiled) {
     Backend::tiles::release();
-    detail::store_sums<Backend>(sums, tokens, rows, y, y_stride, add);
+    store_sums<Backend>(sums, tokens, rows, y, y_stride, add);
   }
+}
+
+}  // namespace detail
+
+/// See panels_times_many_function.
+template <simd::dot_backend Backend, panel_weight Weight>
+void panels_times_many(const std::byte* panels, std::size_t rows, std::size_t columns, const std::byte* tokens_packed,
+                       std::size_t tokens, float* y, std::size_t y_stride, bool add, float* scratch) noexcept {
+  constexpr auto multiply = [] {
+    if constexpr (detail::in_words<Backend>)
+      return &detail::words_times_many<Backend, Weight>;
+    else
+      return &detail::scalars_times_many<Backend, Weight>;
+  }();
+  multiply(panels, rows, columns, tokens_packed, tokens, y, y_stride, add, scratch);
 }
 
 }  // namespace tulu::kernel

@@ -56,13 +56,12 @@ struct panel_products {
       unroll<Tokens>([&](auto t) {
         const token_group& token = tokens[t * stride];
         const std::int32_t sum = parts == 1 ? token.sums[0] + token.sums[1] : token.sums[part];
-        auto high = Backend::set_i32(0), low = Backend::set_i32(-format::middle * sum);
+        level_products<Backend, format::bits> products(-format::middle * sum);
         unroll<quads_of_part>([&](auto i) {
           constexpr std::size_t q = part * quads_of_part + i;
-          high = dot(high, quads[q], Backend::set_bytes(token.high + 4 * q));
-          low = dot(low, quads[q], Backend::set_bytes(token.low + 4 * q));
+          products.add(quads[q], token.whole, q);
         });
-        const f32 whole = Backend::to_f32(Backend::template shift_left<7>(high) + low);
+        const f32 whole = Backend::to_f32(products.sum());
         total[t][r] = Backend::fma(Backend::mul(scale, Backend::set(token.scale)), whole, total[t][r]);
       });
     });
@@ -79,14 +78,6 @@ struct panel_products {
     constexpr std::size_t ahead = 4096, line = 64;
     for (std::size_t at = 0; at < panel_format<Weight>::level_bytes; at += line)
       __builtin_prefetch(levels + ahead + at);
-  }
-
-  template <class I32, class Bytes>
-  [[nodiscard]] static I32 dot(I32 sum, Bytes levels, Bytes token) noexcept {
-    if constexpr (panel_format<Weight>::bits < 8)
-      return Backend::dot_u7s8(sum, levels, token);
-    else
-      return Backend::dot_u8s8(sum, levels, token);
   }
 };
 

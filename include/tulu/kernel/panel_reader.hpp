@@ -66,12 +66,20 @@ struct panel_reader {
     if constexpr (requires { format::own_scales; }) {
       return Backend::mul(half(scales, 0, at), own(scales + format::own_scales, group, at));
     } else if constexpr (requires { format::block_scales; }) {
-      const auto* const signed_scales = reinterpret_cast<const std::int8_t*>(scales);
-      const f32 mine = Backend::to_f32(Backend::widen(signed_scales + (2 * group + part) * panel_rows + at * lanes));
-      return Backend::mul(half(scales + format::block_scales, 0, at), mine);
+      return Backend::mul(block_scale(scales, at), Backend::to_f32(part_scale(scales, group, part, at)));
     } else {
       return half(scales, 0, at);
     }
+  }
+
+  /// The factors of `scale` where the format has block_scales: that of the block, and the part's own of 8 bits.
+  [[nodiscard]] static f32 block_scale(const std::byte* scales, std::size_t at) noexcept {
+    return half(scales + format::block_scales, 0, at);
+  }
+  [[nodiscard]] static typename Backend::i32 part_scale(const std::byte* scales, std::size_t group, std::size_t part,
+                                                        std::size_t at) noexcept {
+    const auto* const signed_scales = reinterpret_cast<const std::int8_t*>(scales);
+    return Backend::widen(signed_scales + (2 * group + part) * panel_rows + at * lanes);
   }
 
   /// What is added to each weight, where the format has it.

@@ -16,6 +16,18 @@ inline constexpr bool has_bf16_products = requires {
   Backend::has_bf16_products;
 };
 template <class Backend>
+inline constexpr bool has_byte_products = requires {
+  Backend::has_byte_products;
+};
+/// Whether quantised weights are multiplied with many tokens in words, see panel_words.
+template <class Backend>
+inline constexpr bool in_words = requires {
+  Backend::has_word_products;
+};
+/// Whether they are with few tokens, too.
+template <class Backend>
+inline constexpr bool few_in_words = in_words<Backend> && !has_byte_products<Backend>;
+template <class Backend>
 inline constexpr bool has_tiles = requires {
   typename Backend::tiles;
 };
@@ -56,7 +68,8 @@ struct products_of {
 }  // namespace detail
 
 /// What products with many tokens are computed in: bfloat16, with sums in float32, where the backend has instructions
-/// for it and the weights are bfloat16 themselves or quantised; else float32.
+/// for it and the weights are bfloat16 themselves or quantised; else float32. With weights in panels, and a backend
+/// that has products of words, float32 stands for those: their tokens lie where those in float32 would.
 template <class Backend, class Weight>
 using product_scalar =
     std::conditional_t<detail::has_bf16_products<Backend> && !std::same_as<Weight, float> && !std::same_as<Weight, f16>,

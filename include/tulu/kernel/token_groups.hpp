@@ -4,30 +4,99 @@
 #include <cstdint>
 #include <cstring>
 
+#include <tulu/kernel/product_scalar.hpp>
 #include <tulu/simd/backend.hpp>
 
 namespace tulu::kernel {
 
-/// 32 activations as whole numbers of 15 bits: activation i is scale × (128 × high[i] + low[i]), with an error of at
-/// most 2^-15 of the largest magnitude among them: two products with bytes take the place of one with floats.
+/// 32 activations as whole numbers of 15 bits: activation i is scale × whole[i], with an error of at most 2^-15 of the
+/// largest magnitude among them. How the whole numbers lie is known to the kernels that the function which made them,
+/// group_tokens or pack_many, is for.
 struct token_group {
   static constexpr std::size_t size = 32;
-  std::int8_t high[size];
-  std::int8_t low[size];
+  static constexpr std::int32_t largest = 127 * 128;  ///< of the whole numbers
+  std::int8_t whole[2 * size];
   float scale;
   float total;           ///< the sum of the activations: scale × (sums[0] + sums[1])
   std::int32_t sums[2];  ///< of the whole numbers of each half
 };
 
+namespace detail {
+
+/// Sums of products of levels, whole numbers of `Bits` bits without sign, with those of a token_group. A whole number
+/// of this is 128 × high + low: two products with bytes take the place of one with floats.
+template <class Backend, std::size_t Bits>
+struct level_products {
+  using i32 = typename Backend::i32;
+  using bytes = typename Backend::bytes;
+
+  explicit level_products(std::int32_t start) noexcept : high_(Backend::set_i32(0)), low_(Backend::set_i32(start)) {}
+  void add(bytes levels, const std::int8_t* whole, std::size_t quad) noexcept {
+    high_ = dot(high_, levels, Backend::set_bytes(whole + 4 * quad));
+    low_ = dot(low_, levels, Backend::set_bytes(whole + token_group::size + 4 * quad));
+  }
+  [[nodiscard]] i32 sum() const noexcept { return Backend::template shift_left<7>(high_) + low_; }
+
+ private:
+  [[nodiscard]] static i32 dot(i32 sum, bytes levels, bytes token) noexcept {
+    if constexpr (Bits < 8)
+      return Backend::dot_u7s8(sum, levels, token);
+    else
+      return Backend::dot_u8s8(sum, levels, token);
+  }
+  i32 high_, low_;
+};
+
+/// The order of level_products: all high bytes, then all low ones.
+template <class Backend>
+void store_bytes(const std::int32_t* whole, std::int8_t* out) noexcept {
+  for (std::size_t i = 0; i < token_group::size; ++i) {
+    const std::int32_t high = (whole[i] + 64) >> 7;
+    out[i] = static_cast<std::int8_t>(high);
+    out[token_group::size + i] = static_cast<std::int8_t>(whole[i] - high * 128);
+  }
+}
+
+/// The same sums for a backend that multiplies words faster than bytes.
+template <class Backend, std::size_t Bits>
+requires few_in_words<Backend>
+struct level_products<Backend, Bits> {
+  using i32 = typename Backend::i32;
+  using bytes = typename Backend::bytes;
+
+  explicit level_products(std::int32_t start) noexcept : sum_(Backend::set_i32(start)) {}
+  void add(bytes levels, const std::int8_t* whole, std::size_t quad) noexcept {
+    sum_ = Backend::dot_words(sum_, Backend::even_words(levels), Backend::set_pair(whole + 8 * quad));
+    sum_ = Backend::dot_words(sum_, Backend::odd_words(levels), Backend::set_pair(whole + 8 * quad + 4));
+  }
+  [[nodiscard]] i32 sum() const noexcept { return sum_; }
+
+ private:
+  i32 sum_;
+};
+
+/// The order of dot_words: of each four the even ones, then the odd ones.
+template <class Backend>
+void store_words(const std::int32_t* whole, std::int8_t* out) noexcept {
+  std::int16_t words[token_group::size];
+  for (std::size_t i = 0; i < token_group::size; ++i)
+    words[i / 4 * 4 + i % 2 * 2 + i % 4 / 2] = static_cast<std::int16_t>(whole[i]);
+  std::memcpy(out, words, sizeof words);
+}
+
+}  // namespace detail
+
 /// Rounds `columns` activations, a multiple of 32, to groups. NaN and infinite ones give whole numbers of 0 and a scale
 /// of NaN.
 using group_tokens_function = void (*)(const float* x, std::size_t columns, token_group* out) noexcept;
 
-/// See group_tokens_function.
-template <simd::backend Backend>
-void group_tokens(const float* x, std::size_t columns, token_group* out) noexcept {
+namespace detail {
+
+/// See group_tokens_function; whole numbers in words or in bytes.
+template <class Backend, bool Words>
+void round_tokens(const float* x, std::size_t columns, token_group* out) noexcept {
   constexpr std::size_t lanes = Backend::lanes, size = token_group::size;
-  constexpr float largest = 127 * 128;
+  constexpr auto largest = static_cast<float>(token_group::largest);
   const auto zero = Backend::set(0);
   for (std::size_t first = 0; first < columns; first += size, ++out) {
     auto magnitude = zero, poison = zero;  // 0, or NaN
@@ -49,11 +118,10 @@ void group_tokens(const float* x, std::size_t columns, token_group* out) noexcep
     std::memcpy(whole, shifted, sizeof whole);
     const bool finite = out->scale == out->scale;
     for (std::int32_t& each : whole) each = finite ? each - shift_bits : 0;
-    for (std::size_t i = 0; i < size; ++i) {
-      const std::int32_t high = (whole[i] + 64) >> 7;
-      out->high[i] = static_cast<std::int8_t>(high);
-      out->low[i] = static_cast<std::int8_t>(whole[i] - high * 128);
-    }
+    if constexpr (Words)
+      store_words<Backend>(whole, out->whole);
+    else
+      store_bytes<Backend>(whole, out->whole);
     for (std::size_t half = 0; half < 2; ++half) {
       std::int32_t sum = 0;
       for (std::size_t i = 0; i < size / 2; ++i) sum += whole[half * size / 2 + i];
@@ -61,6 +129,14 @@ void group_tokens(const float* x, std::size_t columns, token_group* out) noexcep
     }
     out->total = out->scale * (static_cast<float>(out->sums[0]) + static_cast<float>(out->sums[1]));
   }
+}
+
+}  // namespace detail
+
+/// See group_tokens_function.
+template <simd::backend Backend>
+void group_tokens(const float* x, std::size_t columns, token_group* out) noexcept {
+  detail::round_tokens<Backend, detail::few_in_words<Backend>>(x, columns, out);
 }
 
 }  // namespace tulu::kernel

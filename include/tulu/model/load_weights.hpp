@@ -65,11 +65,8 @@ class weight_loader {
   /// A tensor to be loaded.
   struct item {
     const checkpoint::stored_tensor* tensor = nullptr;
-    dtype type = dtype::f32;            ///< in memory
-    const std::byte* mapped = nullptr;  ///< where it lies, or null
-    std::byte* copy = nullptr;          ///< where it goes, when it is not mapped
-    bool packed = false;                ///< into panels
-    bool in_pairs = false;              ///< see weight_matrix
+    kernel::weight_matrix matrix{};
+    std::byte* copy = nullptr;  ///< where it goes, the data of the matrix; null: they are mapped
     nonfinite_count stored{}, converted{};
   };
   struct piece {
@@ -86,9 +83,9 @@ class weight_loader {
         model_, *weights_, [this](std::size_t i) -> llama_layer& { return weights_->layers[i]; },
         [&](const weight_slot& slot, const checkpoint::stored_tensor& tensor) {
           add(slot, tensor);
-          reads = reads || items_.back().mapped == nullptr;
+          reads = reads || items_.back().copy != nullptr;
         });
-    if (std::any_of(items_.begin(), items_.end(), [](const item& each) { return each.mapped != nullptr; }))
+    if (std::any_of(items_.begin(), items_.end(), [](const item& each) { return each.copy == nullptr; }))
       weights_->files.assign(model_.files().begin(), model_.files().end());
     if (!reads) return;
     for (const piece& each : pieces_) largest_piece_ = std::max(largest_piece_, each.count);
@@ -99,19 +96,18 @@ class weight_loader {
   void add(const weight_slot& slot, const checkpoint::stored_tensor& tensor) {
     const weight_place place = place_of(weights_->config, slot, tensor, options_.weights, options_.layout);
     fallbacks_.add(place.chosen, tensor.extents());
-    kernel::weight_matrix matrix = place.matrix;
-    item next{.tensor = &tensor, .type = matrix.type, .packed = matrix.in_panels(), .in_pairs = matrix.in_pairs};
+    item next{.tensor = &tensor, .matrix = place.matrix};
+    kernel::weight_matrix& matrix = next.matrix;
     if (place.mapped) {
-      next.mapped = place.mapped->bytes.data();
+      matrix.data = place.mapped->bytes.data();
     } else {
       weights_->buffers.push_back(allocate(matrix.bytes()));
-      next.copy = weights_->buffers.back().data();
+      matrix.data = next.copy = weights_->buffers.back().data();
     }
-    matrix.data = next.mapped != nullptr ? next.mapped : next.copy;
     if (slot.matrix != nullptr) *slot.matrix = matrix;
     if (slot.vector != nullptr) *slot.vector = reinterpret_cast<const float*>(matrix.data);
     std::size_t step = piece_elements;
-    if (next.packed) {
+    if (matrix.in_panels()) {
       const std::size_t panel = kernel::panel_rows * matrix.columns;
       step = std::max<std::size_t>(1, piece_elements / panel) * panel;
     }
@@ -132,31 +128,33 @@ class weight_loader {
   void load_piece(const piece& part, std::size_t thread) {
     if (options_.stop.stop_requested()) throw cancelled{};
     item& target = items_[part.item];
+    const dtype type = target.matrix.type;
+    const bool packs = target.matrix.in_panels();
     const dtype stored_type = target.tensor->type();
     const std::size_t stored_bytes = bytes_of(stored_type, part.count);
     std::span<const std::byte> stored;
     nonfinite_count after;
-    if (target.mapped != nullptr) {
-      stored = {target.mapped + bytes_of(stored_type, part.first), stored_bytes};
+    if (target.copy == nullptr) {
+      stored = {target.matrix.data + bytes_of(stored_type, part.first), stored_bytes};
     } else {
-      std::byte* const to = target.packed ? scratch_[thread].data() + 2 * largest_piece_ * sizeof(float)
-                                          : target.copy + bytes_of(target.type, part.first);
-      const std::span out{to, bytes_of(target.type, part.count)};
-      const bool converts = target.type != stored_type;
+      std::byte* const to = packs ? scratch_[thread].data() + 2 * largest_piece_ * sizeof(float)
+                                  : target.copy + bytes_of(type, part.first);
+      const std::span out{to, bytes_of(type, part.count)};
+      const bool converts = type != stored_type;
       const std::span room{converts ? scratch_[thread].data() : out.data(), stored_bytes};
       target.tensor->read(part.first, part.count, room);
-      if (converts) convert(room.data(), stored_type, out.data(), target.type, part.count, thread);
-      if (converts && can_overflow(target.type)) after = count_nonfinite_weights(target.type, out);
+      if (converts) convert(room.data(), stored_type, out.data(), type, part.count, thread);
+      if (converts && can_overflow(type)) after = count_nonfinite_weights(type, out);
       stored = room;
-      if (target.packed) pack(target, part, to);
+      if (packs) pack(target, part, to);
     }
     finish_piece(target, part, count_nonfinite_weights(stored_type, stored), after, stored_bytes);
   }
 
   static void pack(const item& target, const piece& part, const std::byte* rows) noexcept {
-    const std::size_t columns = target.tensor->extents()[1], first = part.first / columns;
-    kernel::pack_panels(target.type, rows, part.count / columns, columns,
-                        target.copy + kernel::panels_bytes(target.type, first, columns));
+    const kernel::weight_matrix& matrix = target.matrix;
+    kernel::pack_panels(matrix.type, rows, part.count / matrix.columns, matrix.columns,
+                        target.copy + matrix.bytes_of_rows(part.first / matrix.columns));
   }
 
   /// By way of float32, unless the conversion knows a shorter one.
@@ -240,15 +238,16 @@ class weight_loader {
     const auto warn = [&](std::string_view what, std::size_t count, std::size_t first) {
       weights_->warnings.push_back(place + std::string{what} + ": " + std::to_string(count) + " of " +
                                    std::to_string(each.tensor->size()) + " values, the first at index " +
-                                   std::to_string(each.in_pairs ? index_in_halves(*each.tensor, first) : first));
+                                   std::to_string(each.matrix.in_pairs ? index_in_halves(*each.tensor, first) : first));
     };
     const nonfinite_count& stored = each.stored;
+    const dtype type = each.matrix.type;
     if (stored.nan != 0) warn("has NaN", stored.nan, stored.first_nan);
     if (stored.infinite != 0) warn("has infinite values", stored.infinite, stored.first_infinite);
-    if (each.type != dtype::f16 && each.converted.any() && !stored.any())
-      warn("has values beyond what " + std::string{name(each.type)} + " can hold, which become no numbers",
+    if (type != dtype::f16 && each.converted.any() && !stored.any())
+      warn("has values beyond what " + std::string{name(type)} + " can hold, which become no numbers",
            each.converted.nan + each.converted.infinite, each.converted.first());
-    if (each.type == dtype::f16 && each.converted.infinite > stored.infinite)
+    if (type == dtype::f16 && each.converted.infinite > stored.infinite)
       warn("has values beyond float16's largest, which become infinite", each.converted.infinite - stored.infinite,
            each.converted.first_infinite);
   }

@@ -31,7 +31,7 @@ struct weight_place {
   place.matrix.layout = layout_of(config, slot.name, type, layout);
   if (place.matrix.in_panels() || type != tensor.type()) return place;
   place.mapped = tensor.view();
-  if (place.mapped || config.attention_bias) return place;
+  if (place.mapped || config.attention_bias) return place;  // biases are in the order of halves
   place.mapped = checkpoint::view_in_pairs(tensor, config.head_dim);
   place.matrix.in_pairs = place.mapped.has_value();
   return place;

@@ -102,4 +102,28 @@ concept dot_backend = backend<B> &&
   noexcept->std::same_as<typename B::f32>;
 };
 
+/// Products of words, signed elements of 16 bits, two to a lane in a register of `pairs`: for backends that multiply
+/// them faster than floats. `has_word_products` says so; `has_byte_products`, that dot_u8s8 is one instruction besides.
+template <class B>
+concept word_backend = dot_backend<B> && B::has_word_products &&
+    requires(typename B::i32 i, typename B::pairs p, typename B::bytes b, const std::int8_t* s8s,
+             const std::int16_t* from, std::int16_t* to) {
+  { B::load_pairs(from) }
+  noexcept->std::same_as<typename B::pairs>;
+  { B::set_pair(s8s) }  // the same four bytes for each lane
+  noexcept->std::same_as<typename B::pairs>;
+  { B::store_words(to, p) }
+  noexcept;
+  { B::even_words(b) }  // elements 0 and 2 of each lane's four, without sign
+  noexcept->std::same_as<typename B::pairs>;
+  { B::odd_words(b) }  // elements 1 and 3
+  noexcept->std::same_as<typename B::pairs>;
+  { B::sub_words(p, std::int16_t{}) }
+  noexcept->std::same_as<typename B::pairs>;
+  { B::mul_words(p, i) }  // each with the lower 16 bits of its lane of i
+  noexcept->std::same_as<typename B::pairs>;
+  { B::dot_words(i, p, p) }  // i + a[0] × b[0] + a[1] × b[1], exact modulo 2^32
+  noexcept->std::same_as<typename B::i32>;
+};
+
 }  // namespace tulu::simd

@@ -74,7 +74,13 @@ struct xsimd_backend {
   [[nodiscard]] static pairs load_pairs(const bf16* from) noexcept {
     return pairs(Dot::load(from));
   }
+  [[nodiscard]] static pairs load_pairs(const std::int16_t* from) noexcept {
+    return pairs(Dot::load(from));
+  }
   [[nodiscard]] static pairs set_pair(const bf16* from) noexcept {
+    return pairs(Dot::set(four_bytes(from)));
+  }
+  [[nodiscard]] static pairs set_pair(const std::int8_t* from) noexcept {
     return pairs(Dot::set(four_bytes(from)));
   }
   [[nodiscard]] static f32 dot_bf16(f32 sum, pairs a, pairs b) noexcept {
@@ -94,6 +100,24 @@ struct xsimd_backend {
   }
   [[nodiscard]] static i32 dot_u7s8(i32 sum, bytes u, bytes s) noexcept {
     return i32(Dot::dot_u7s8(sum, u, s));
+  }
+  static void store_words(std::int16_t* to, pairs words) noexcept {
+    words.store_unaligned(reinterpret_cast<std::uint16_t*>(to));
+  }
+  [[nodiscard]] static pairs sub_words(pairs a, std::int16_t b) noexcept {
+    return a - pairs(static_cast<std::uint16_t>(b));
+  }
+  [[nodiscard]] static pairs even_words(bytes a) noexcept {
+    return pairs(Dot::even_words(a));
+  }
+  [[nodiscard]] static pairs odd_words(bytes a) noexcept {
+    return pairs(Dot::odd_words(a));
+  }
+  [[nodiscard]] static pairs mul_words(pairs a, i32 b) noexcept {
+    return pairs(Dot::mul_words(a, b));
+  }
+  [[nodiscard]] static i32 dot_words(i32 sum, pairs a, pairs b) noexcept {
+    return i32(Dot::dot_words(sum, a, b));
   }
   template <int Index>
   [[nodiscard]] static i32 byte_of(bytes a) noexcept {
@@ -148,8 +172,9 @@ struct xsimd_backend {
 #if defined(__SSE4_2__)
 struct sse4_2 : xsimd_backend<xsimd::sse4_2, x86::float16_sse4_2, x86::dot_sse4_2> {
   static constexpr const char* name = "sse4_2";
+  static constexpr bool has_word_products = true;
 };
-static_assert(dot_backend<sse4_2>);
+static_assert(word_backend<sse4_2>);
 #endif
 
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
@@ -158,6 +183,7 @@ template <class Dot>
 struct avx2_with : xsimd_backend<xsimd::fma3<xsimd::avx2>, x86::float16_avx2, Dot> {
   using backend = xsimd_backend<xsimd::fma3<xsimd::avx2>, x86::float16_avx2, Dot>;
   using f32 = typename backend::f32;
+  static constexpr bool has_word_products = true;
 
   using backend::load_two;
   static void load_two(const bf16* from, f32& first, f32& second) noexcept {
@@ -180,14 +206,15 @@ struct avx2_with : xsimd_backend<xsimd::fma3<xsimd::avx2>, x86::float16_avx2, Do
 struct avx2 : avx2_with<x86::dot_avx2> {
   static constexpr const char* name = "avx2";
 };
-static_assert(dot_backend<avx2>);
+static_assert(word_backend<avx2>);
 
 #if defined(__AVXVNNI__)
 #define TULU_SIMD_AVX2_VNNI 1
 struct avx2_vnni : avx2_with<x86::dot_avx2_vnni> {
   static constexpr const char* name = "avx2_vnni";
+  static constexpr bool has_byte_products = true;
 };
-static_assert(dot_backend<avx2_vnni>);
+static_assert(word_backend<avx2_vnni>);
 #endif
 #endif
 
@@ -207,8 +234,9 @@ struct avx512_with : xsimd_backend<xsimd::avx512bw, x86::float16_avx512, Dot> {
 
 struct avx512 : avx512_with<x86::dot_avx512> {
   static constexpr const char* name = "avx512";
+  static constexpr bool has_word_products = true;
 };
-static_assert(dot_backend<avx512>);
+static_assert(word_backend<avx512>);
 
 #if defined(__AVX512VNNI__) && defined(__AVX512BF16__)
 #define TULU_SIMD_AVX512_VNNI_BF16 1

@@ -15,6 +15,14 @@
 // into their low 7 bits and their top bit: 127 × -128 × 2 and 128 × -128 × 2 both fit.
 namespace tulu::simd::x86 {
 
+/// The same value, read from and written to one register: g++ 12 gives a sum of a loop one to be read from and another
+/// to be written to, so that a tile of them does not fit.
+template <class Register>
+[[nodiscard, gnu::always_inline]] inline Register keep(Register sum) noexcept {
+  __asm__("" : "+v"(sum));
+  return sum;
+}
+
 struct dot_sse4_2 {
   [[nodiscard]] static __m128i load(const void* from) noexcept {
     return _mm_loadu_si128(static_cast<const __m128i*>(from));
@@ -64,6 +72,16 @@ struct dot_sse4_2 {
     const __m128i low_sums = _mm_madd_epi16(_mm_maddubs_epi16(_mm_andnot_si128(top, u), s), one);
     const __m128i top_sums = _mm_madd_epi16(_mm_maddubs_epi16(_mm_and_si128(top, u), s), one);
     return _mm_add_epi32(sum, _mm_add_epi32(low_sums, top_sums));
+  }
+
+  [[nodiscard]] static __m128i even_words(__m128i a) noexcept { return _mm_and_si128(a, _mm_set1_epi16(255)); }
+  [[nodiscard]] static __m128i odd_words(__m128i a) noexcept { return _mm_srli_epi16(a, 8); }
+  [[nodiscard]] static __m128i mul_words(__m128i a, __m128i b) noexcept {
+    const __m128i low = _mm_and_si128(b, _mm_set1_epi32(0xffff));
+    return _mm_mullo_epi16(a, _mm_or_si128(low, shift_left<16>(b)));
+  }
+  [[nodiscard]] static __m128i dot_words(__m128i sum, __m128i a, __m128i b) noexcept {
+    return keep(_mm_add_epi32(sum, _mm_madd_epi16(a, b)));
   }
 
   [[nodiscard]] static __m128i low_nibbles(__m128i a) noexcept { return _mm_and_si128(a, _mm_set1_epi8(0x0f)); }
@@ -129,6 +147,16 @@ struct dot_avx2 {
     return _mm256_add_epi32(sum, _mm256_add_epi32(low_sums, top_sums));
   }
 
+  [[nodiscard]] static __m256i even_words(__m256i a) noexcept { return _mm256_and_si256(a, _mm256_set1_epi16(255)); }
+  [[nodiscard]] static __m256i odd_words(__m256i a) noexcept { return _mm256_srli_epi16(a, 8); }
+  [[nodiscard]] static __m256i mul_words(__m256i a, __m256i b) noexcept {
+    const __m256i low = _mm256_and_si256(b, _mm256_set1_epi32(0xffff));
+    return _mm256_mullo_epi16(a, _mm256_or_si256(low, shift_left<16>(b)));
+  }
+  [[nodiscard]] static __m256i dot_words(__m256i sum, __m256i a, __m256i b) noexcept {
+    return keep(_mm256_add_epi32(sum, _mm256_madd_epi16(a, b)));
+  }
+
   [[nodiscard]] static __m256i low_nibbles(__m256i a) noexcept { return _mm256_and_si256(a, _mm256_set1_epi8(0x0f)); }
   [[nodiscard]] static __m256i high_nibbles(__m256i a) noexcept { return low_nibbles(_mm256_srli_epi16(a, 4)); }
 
@@ -147,6 +175,9 @@ struct dot_avx2_vnni : dot_avx2 {
     return _mm256_dpbusd_avx_epi32(sum, u, s);
   }
   [[nodiscard]] static __m256i dot_u7s8(__m256i sum, __m256i u, __m256i s) noexcept { return dot_u8s8(sum, u, s); }
+  [[nodiscard]] static __m256i dot_words(__m256i sum, __m256i a, __m256i b) noexcept {
+    return _mm256_dpwssd_avx_epi32(sum, a, b);
+  }
 };
 
 #endif
@@ -206,6 +237,16 @@ struct dot_avx512 {
     const __m512i low_sums = _mm512_madd_epi16(_mm512_maddubs_epi16(_mm512_and_si512(rest, u), s), one);
     const __m512i top_sums = _mm512_madd_epi16(_mm512_maddubs_epi16(_mm512_and_si512(top, u), s), one);
     return _mm512_add_epi32(sum, _mm512_add_epi32(low_sums, top_sums));
+  }
+
+  [[nodiscard]] static __m512i even_words(__m512i a) noexcept { return _mm512_and_si512(a, _mm512_set1_epi16(255)); }
+  [[nodiscard]] static __m512i odd_words(__m512i a) noexcept { return _mm512_srli_epi16(a, 8); }
+  [[nodiscard]] static __m512i mul_words(__m512i a, __m512i b) noexcept {
+    const __m512i low = _mm512_and_si512(b, _mm512_set1_epi32(0xffff));
+    return _mm512_mullo_epi16(a, _mm512_or_si512(low, shift_left<16>(b)));
+  }
+  [[nodiscard]] static __m512i dot_words(__m512i sum, __m512i a, __m512i b) noexcept {
+    return keep(_mm512_add_epi32(sum, _mm512_madd_epi16(a, b)));
   }
 
   [[nodiscard]] static __m512i low_nibbles(__m512i a) noexcept { return _mm512_and_si512(a, _mm512_set1_epi8(0x0f)); }
