@@ -110,11 +110,12 @@ void check_product(const model_table& table, dtype type, std::size_t rows, std::
   std::vector<float> y(tokens * y_stride, before);
   data.run(0, rows, y, y_stride, add);
   const double rounding = data.packed_type == dtype::bf16 ? 0x1p-8 : 0;  // of activations
+  const std::vector<double> weights = data.weights.values(), x = data.x.values();
   for (std::size_t t = 0; t < tokens; t += t < 3 || t + 4 > tokens ? 1 : 5)
     for (std::size_t r = 0; r < y_stride; ++r) {
       double sum = add || r >= rows ? static_cast<double>(before) : 0, magnitude = 0;
       for (std::size_t k = 0; r < rows && k < columns; ++k) {
-        const double term = data.weights[r * columns + k] * data.x[t * data.x_stride() + k];
+        const double term = weights[r * columns + k] * x[t * data.x_stride() + k];
         sum += term;
         magnitude += std::abs(term);
       }

@@ -52,6 +52,7 @@ struct product {
 /// when it is added to what was there.
 void compare(product& data, const std::vector<float>& before, const std::vector<float>& y, std::size_t tokens, bool add,
              worst_ratio& worst) {
+  const std::vector<double> weights = data.weights.values(), x = data.x.values();
   for (std::size_t t = 0; t < few_tokens; ++t)
     for (std::size_t r = 0; r < data.y_stride(); ++r) {
       const std::size_t at = t * data.y_stride() + r;
@@ -61,7 +62,7 @@ void compare(product& data, const std::vector<float>& before, const std::vector<
       }
       double sum = add ? static_cast<double>(before[at]) : 0, magnitude = 0;
       for (std::size_t k = 0; k < data.columns; ++k) {
-        const double term = data.weights[r * data.columns + k] * data.x[t * data.x_stride() + k];
+        const double term = weights[r * data.columns + k] * x[t * data.x_stride() + k];
         sum += term;
         magnitude += std::abs(term);
       }

@@ -76,6 +76,7 @@ struct product {
   /// What float32 sums in any order may be off by, and `relative` of each product on top.
   void compare(const std::vector<float>& before, const std::vector<float>& y, std::size_t some, bool add,
                double relative, worst_ratio& worst) {
+    const std::vector<double> all_weights = weights.values(), all_x = x.values();
     for (std::size_t t = 0; t < before.size() / y_stride(); ++t)
       for (std::size_t r = 0; r < y_stride(); ++r) {
         const std::size_t at = t * y_stride() + r;
@@ -85,7 +86,7 @@ struct product {
         }
         double sum = add ? static_cast<double>(before[at]) : 0, magnitude = 0;
         for (std::size_t k = 0; k < columns; ++k) {
-          const double term = weights[r * columns + k] * x[t * x_stride() + k];
+          const double term = all_weights[r * columns + k] * all_x[t * x_stride() + k];
           sum += term;
           magnitude += std::abs(term);
         }

@@ -40,6 +40,8 @@ struct operation_table {
   /// if the backend has none.
   void (*words)(const std::uint8_t* u, std::int16_t middle, const std::int8_t* factors, const std::int8_t* eight,
                 float* out, std::size_t n) noexcept;
+  /// The sum of dot_words of nibble_words<0> to <3> with as many pairs of words, from 16 bytes; null as `words`.
+  void (*nibble_words)(const std::uint8_t* u, const std::int8_t* pairs, float* out, std::size_t n) noexcept;
   void (*byte_of[4])(const std::uint8_t* u, float* out, std::size_t n) noexcept;
   tile_product tiles_of_16_tokens, tiles_of_32_tokens;  ///< null if the backend has none
 };
@@ -101,9 +103,25 @@ struct operations {
       B::store(out + i, B::to_f32(B::dot_words(sum, B::load_pairs(odd), B::set_pair(eight + 4))));
     }
   }
+  static void multiply_nibbles(const std::uint8_t* u, const std::int8_t* pairs, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; i += B::lanes) {
+      const auto bytes = B::load_bytes(u + 4 * i);
+      auto sum = B::set_i32(0);
+      sum = B::dot_words(sum, B::template nibble_words<0>(bytes), B::set_pair(pairs));
+      sum = B::dot_words(sum, B::template nibble_words<1>(bytes), B::set_pair(pairs + 4));
+      sum = B::dot_words(sum, B::template nibble_words<2>(bytes), B::set_pair(pairs + 8));
+      B::store(out + i, B::to_f32(B::dot_words(sum, B::template nibble_words<3>(bytes), B::set_pair(pairs + 12))));
+    }
+  }
   static constexpr decltype(operation_table::words) word_products() noexcept {
     if constexpr (simd::word_backend<B>)
       return &multiply_words;
+    else
+      return nullptr;
+  }
+  static constexpr decltype(operation_table::nibble_words) nibble_products() noexcept {
+    if constexpr (simd::word_backend<B>)
+      return &multiply_nibbles;
     else
       return nullptr;
   }
@@ -151,6 +169,7 @@ struct operations {
                                          &with_four<&down>,
                                          &with_four<&either>,
                                          word_products(),
+                                         nibble_products(),
                                          {&byte_of<0>, &byte_of<1>, &byte_of<2>, &byte_of<3>},
                                          tile_product<16>(),
                                          tile_product<32>()};

@@ -75,13 +75,18 @@ class elements {
     return decoded_.empty() ? element(data_, type_, index) : static_cast<double>(decoded_[index]);
   }
 
+  /// All of them, for loops that take each many times.
+  [[nodiscard]] std::vector<double> values() const {
+    std::vector<double> all(count_);
+    for (std::size_t i = 0; i < count_; ++i) all[i] = (*this)[i];
+    return all;
+  }
+
   void set(std::size_t index, float value) {
-    std::byte* const at = data_ + index * size_of(type_);
-    const f16 half = to_f16(value);
-    const bf16 brain = to_bf16(value);
-    if (type_ == dtype::f32) std::memcpy(at, &value, sizeof value);
-    if (type_ == dtype::f16) std::memcpy(at, &half, sizeof half);
-    if (type_ == dtype::bf16) std::memcpy(at, &brain, sizeof brain);
+    const auto store = [&](auto scalar) { std::memcpy(data_ + index * sizeof scalar, &scalar, sizeof scalar); };
+    if (type_ == dtype::f32) store(value);
+    if (type_ == dtype::f16) store(to_f16(value));
+    if (type_ == dtype::bf16) store(to_bf16(value));
   }
 
   void fill(float value) {

@@ -48,6 +48,22 @@ struct panel_products {
                         const token_group* tokens, std::size_t stride, sums& total) noexcept {
     using format = panel_format<Weight>;
     using reader = panel_reader<Backend, Weight>;
+    if constexpr (few_in_words<Backend> && format::bits == 4)
+      add_nibbles(levels, reader::scale(scales, group, 0, r), r, tokens, stride, total);
+    else
+      add_quads(levels, scales, group, r, tokens, stride, total);
+    if constexpr (format::has_offset) {
+      const f32 offset = reader::offset(scales, group, r);
+      unroll<Tokens>(
+          [&](auto t) { total[t][r] = Backend::fma(offset, Backend::set(tokens[t * stride].total), total[t][r]); });
+    }
+  }
+
+  template <class Register>
+  static void add_quads(const std::byte* levels, const std::byte* scales, std::size_t group, Register r,
+                        const token_group* tokens, std::size_t stride, sums& total) noexcept {
+    using format = panel_format<Weight>;
+    using reader = panel_reader<Backend, Weight>;
     constexpr std::size_t parts = panel_group / format::scale_columns, quads_of_part = 8 / parts;
     typename Backend::bytes quads[8];
     reader::load_levels(levels, r, quads);
@@ -61,15 +77,32 @@ struct panel_products {
           constexpr std::size_t q = part * quads_of_part + i;
           products.add(quads[q], token.whole, q);
         });
-        const f32 whole = Backend::to_f32(products.sum());
-        total[t][r] = Backend::fma(Backend::mul(scale, Backend::set(token.scale)), whole, total[t][r]);
+        add_product(scale, token, Backend::to_f32(products.sum()), total[t][r]);
       });
     });
-    if constexpr (format::has_offset) {
-      const f32 offset = reader::offset(scales, group, r);
-      unroll<Tokens>(
-          [&](auto t) { total[t][r] = Backend::fma(offset, Backend::set(tokens[t * stride].total), total[t][r]); });
-    }
+  }
+
+  template <class Register>
+  static void add_nibbles(const std::byte* levels, f32 scale, Register r, const token_group* tokens, std::size_t stride,
+                          sums& total) noexcept {
+    using products = nibble_products<Backend>;
+    products each[Tokens];
+    unroll<Tokens>([&](auto t) {
+      const std::int32_t sum = tokens[t * stride].sums[0] + tokens[t * stride].sums[1];
+      each[t] = products(-panel_format<Weight>::middle * sum);
+    });
+    unroll<4>([&](auto q) {
+      const auto plane = panel_reader<Backend, Weight>::load_plane(levels, q, r);
+      const typename Backend::pairs nibbles[4] = {
+          Backend::template nibble_words<0>(plane), Backend::template nibble_words<1>(plane),
+          Backend::template nibble_words<2>(plane), Backend::template nibble_words<3>(plane)};
+      unroll<Tokens>([&](auto t) { each[t].add(nibbles, tokens[t * stride].whole, q); });
+    });
+    unroll<Tokens>([&](auto t) { add_product(scale, tokens[t * stride], each[t].sum(), total[t][r]); });
+  }
+
+  static void add_product(f32 scale, const token_group& token, f32 whole, f32& total) noexcept {
+    total = Backend::fma(Backend::mul(scale, Backend::set(token.scale)), whole, total);
   }
 
   /// Asks for the levels a page further on: how far the processor looks ahead by itself shrinks with the work on each

@@ -19,7 +19,7 @@ namespace detail {
 /// registers indexed in it are registers.
 template <std::size_t Count, class Body>
 [[gnu::always_inline]] inline void unroll(Body&& body) noexcept {
-  [&]<std::size_t... Index>(std::index_sequence<Index...>) {
+  [&]<std::size_t... Index>(std::index_sequence<Index...>) __attribute__((always_inline)) {
     (body(std::integral_constant<std::size_t, Index>{}), ...);
   }
   (std::make_index_sequence<Count>{});

@@ -75,6 +75,33 @@ struct level_products<Backend, Bits> {
   i32 sum_;
 };
 
+/// The same sums, in floats, for levels of 4 bits that are still two to a byte: sums of nibbles that count for 16 or
+/// 256 times as much are brought down at the end, exactly.
+template <class Backend>
+struct nibble_products {
+  using i32 = typename Backend::i32;
+  using pairs = typename Backend::pairs;
+
+  explicit nibble_products(std::int32_t start = 0) noexcept
+      : ones_(Backend::set_i32(start)), by_16_(Backend::set_i32(0)), by_256_(Backend::set_i32(0)) {}
+  /// The words of a plane of nibbles, whose lower ones are quad `quad` and whose upper ones are quad `quad` + 4.
+  void add(const pairs (&nibbles)[4], const std::int8_t* whole, std::size_t quad) noexcept {
+    const std::int8_t *const lower = whole + 8 * quad, *const upper = lower + 32;
+    ones_ = Backend::dot_words(ones_, nibbles[0], Backend::set_pair(lower));
+    by_256_ = Backend::dot_words(by_256_, nibbles[2], Backend::set_pair(lower + 4));
+    by_16_ = Backend::dot_words(by_16_, nibbles[1], Backend::set_pair(upper));
+    ones_ = Backend::dot_words(ones_, nibbles[3], Backend::set_pair(upper + 4));
+  }
+  [[nodiscard]] typename Backend::f32 sum() const noexcept {
+    const auto most = Backend::fma(Backend::to_f32(by_16_), Backend::set(1.0f / 16), Backend::to_f32(ones_));
+    return Backend::fma(Backend::to_f32(by_256_), Backend::set(1.0f / 256), most);
+  }
+
+ private:
+  i32 ones_, by_16_, by_256_;
+};
+static_assert(std::int64_t{15} * 256 * token_group::largest * token_group::size / 4 <= INT32_MAX);
+
 /// The order of dot_words: of each four the even ones, then the odd ones.
 template <class Backend>
 void store_words(const std::int32_t* whole, std::int8_t* out) noexcept {

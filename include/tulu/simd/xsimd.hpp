@@ -108,10 +108,17 @@ struct xsimd_backend {
     return a - pairs(static_cast<std::uint16_t>(b));
   }
   [[nodiscard]] static pairs even_words(bytes a) noexcept {
-    return pairs(Dot::even_words(a));
+    return words(a) & pairs(std::uint16_t{255});
   }
   [[nodiscard]] static pairs odd_words(bytes a) noexcept {
-    return pairs(Dot::odd_words(a));
+    return words(a) >> 8;
+  }
+  template <int Index>
+  [[nodiscard]] static pairs nibble_words(bytes a) noexcept {
+    if constexpr (Index == 3)
+      return words(a) >> 12;
+    else
+      return words(a) & pairs(static_cast<std::uint16_t>(15 << 4 * Index));
   }
   [[nodiscard]] static pairs mul_words(pairs a, i32 b) noexcept {
     return pairs(Dot::mul_words(a, b));
@@ -162,6 +169,9 @@ struct xsimd_backend {
   }
 
  private:
+  [[nodiscard]] static pairs words(bytes a) noexcept {
+    return pairs(static_cast<typename pairs::register_type>(a));
+  }
   [[nodiscard]] static int four_bytes(const void* from) noexcept {
     int bits = 0;
     std::memcpy(&bits, from, sizeof(bits));

@@ -74,8 +74,6 @@ struct dot_sse4_2 {
     return _mm_add_epi32(sum, _mm_add_epi32(low_sums, top_sums));
   }
 
-  [[nodiscard]] static __m128i even_words(__m128i a) noexcept { return _mm_and_si128(a, _mm_set1_epi16(255)); }
-  [[nodiscard]] static __m128i odd_words(__m128i a) noexcept { return _mm_srli_epi16(a, 8); }
   [[nodiscard]] static __m128i mul_words(__m128i a, __m128i b) noexcept {
     const __m128i low = _mm_and_si128(b, _mm_set1_epi32(0xffff));
     return _mm_mullo_epi16(a, _mm_or_si128(low, shift_left<16>(b)));
@@ -147,8 +145,6 @@ struct dot_avx2 {
     return _mm256_add_epi32(sum, _mm256_add_epi32(low_sums, top_sums));
   }
 
-  [[nodiscard]] static __m256i even_words(__m256i a) noexcept { return _mm256_and_si256(a, _mm256_set1_epi16(255)); }
-  [[nodiscard]] static __m256i odd_words(__m256i a) noexcept { return _mm256_srli_epi16(a, 8); }
   [[nodiscard]] static __m256i mul_words(__m256i a, __m256i b) noexcept {
     const __m256i low = _mm256_and_si256(b, _mm256_set1_epi32(0xffff));
     return _mm256_mullo_epi16(a, _mm256_or_si256(low, shift_left<16>(b)));
@@ -239,8 +235,6 @@ struct dot_avx512 {
     return _mm512_add_epi32(sum, _mm512_add_epi32(low_sums, top_sums));
   }
 
-  [[nodiscard]] static __m512i even_words(__m512i a) noexcept { return _mm512_and_si512(a, _mm512_set1_epi16(255)); }
-  [[nodiscard]] static __m512i odd_words(__m512i a) noexcept { return _mm512_srli_epi16(a, 8); }
   [[nodiscard]] static __m512i mul_words(__m512i a, __m512i b) noexcept {
     const __m512i low = _mm512_and_si512(b, _mm512_set1_epi32(0xffff));
     return _mm512_mullo_epi16(a, _mm512_or_si512(low, shift_left<16>(b)));
