@@ -180,11 +180,12 @@ void few_from_memory(benchmark::State& state, const model_table* table, dtype ty
   report_share(state, static_cast<double>(bytes), "read");
 }
 
-/// The peak of products in this type. Those in words, with panels on a processor without bfloat16, come to more than
-/// that of float32.
-std::string_view product_peak(const model_table* table, dtype type) {
-  if (type == dtype::f32) return "f32_gflops";
-  return table->backend == std::string_view{"avx512_amx"} ? "amx_bf16_gflops" : "bf16_gflops";
+/// The peak of products in this type, in which float32 stands for words where the backend multiplies panels in those.
+std::string_view product_peak(const model_table* table, dtype type, bool in_panels) {
+  constexpr std::string_view in_words[] = {"sse4_2", "avx2", "avx2_vnni", "avx512"};
+  const std::string_view backend = table->backend;
+  if (type != dtype::f32) return backend == "avx512_amx" ? "amx_bf16_gflops" : "bf16_gflops";
+  return in_panels && std::ranges::count(in_words, backend) != 0 ? "int16_gops" : "f32_gflops";
 }
 
 /// A square matrix with 512 tokens, packed outside the clock. items_per_second counts multiplications and additions.
@@ -217,7 +218,7 @@ void many_tokens(benchmark::State& state, const model_table* table, dtype type, 
   }
   constexpr std::size_t operations = 2 * size * size * tokens;
   report_weights(state, operations);
-  report_share(state, static_cast<double>(operations), product_peak(table, product));
+  report_share(state, static_cast<double>(operations), product_peak(table, product, in_panels));
 }
 
 /// A head of 128 with 2048 positions in the cache: of one token, or of 128 that follow. bytes_per_second counts what is

@@ -1,6 +1,6 @@
 #pragma once
 
-// What this processor can do at most: multiplications and additions of float32, bfloat16 and int8 per second (a
+// What this processor can do at most: multiplications and additions of float32, bfloat16, int16 and int8 per second (a
 // multiply-add is two) in loops of nothing else, and bytes read from memory. AMX has its own figures; where a type has
 // no instruction of its own, there is no figure.
 
@@ -70,6 +70,10 @@ TULU_PEAK_LOOP(multiply_add_zmm, TULU_ZMM_OPERAND, "vfmadd231ps %%zmm15, %%zmm15
 TULU_PEAK_LOOP(bf16_dot_zmm, TULU_ZMM_OPERAND, "vdpbf16ps %%zmm15, %%zmm15, %%zmm\\sum")
 TULU_PEAK_LOOP(int8_dot_zmm, TULU_ZMM_OPERAND, "vpdpbusd %%zmm15, %%zmm15, %%zmm\\sum")
 TULU_PEAK_LOOP(int8_dot_ymm, TULU_YMM_OPERAND, "%{vex%} vpdpbusd %%ymm15, %%ymm15, %%ymm\\sum")
+TULU_PEAK_LOOP(int16_multiply_add_ymm, TULU_YMM_OPERAND,
+               "vpmaddwd %%ymm15, %%ymm15, %%ymm14\n vpaddd %%ymm14, %%ymm\\sum, %%ymm\\sum")
+TULU_PEAK_LOOP(int16_multiply_add_zmm, TULU_ZMM_OPERAND,
+               "vpmaddwd %%zmm15, %%zmm15, %%zmm14\n vpaddd %%zmm14, %%zmm\\sum, %%zmm\\sum")
 // The way of processors without VNNI.
 TULU_PEAK_LOOP(int8_multiply_add_ymm, TULU_YMM_OPERAND,
                "vpmaddubsw %%ymm15, %%ymm15, %%ymm14\n vpmaddwd %%ymm15, %%ymm14, %%ymm14\n"
@@ -144,6 +148,10 @@ inline std::vector<figure> figures() {
   out.push_back({"f32_gflops", "GFLOP/s", f32});
 #if defined(__x86_64__)
   if (cpu.avx512_bf16) out.push_back({"bf16_gflops", "GFLOP/s", {"VDPBF16PS, 512 bits", sums * 32 * 2, bf16_dot_zmm}});
+  if (cpu.avx512bw)
+    out.push_back({"int16_gops", "GOP/s", {"VPMADDWD, 512 bits", sums * 32 * 2, int16_multiply_add_zmm}});
+  else if (cpu.avx2)
+    out.push_back({"int16_gops", "GOP/s", {"VPMADDWD, 256 bits", sums * 16 * 2, int16_multiply_add_ymm}});
   if (cpu.avx512_vnni)
     out.push_back({"int8_gops", "GOP/s", {"VPDPBUSD, 512 bits", sums * 64 * 2, int8_dot_zmm}});
   else if (cpu.avx_vnni)
