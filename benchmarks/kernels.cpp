@@ -27,6 +27,7 @@ using tulu::aligned_buffer;
 using tulu::dtype;
 using tulu::kernel::elementwise_table;
 using tulu::kernel::model_table;
+using tulu::kernel::panel_form;
 
 constexpr std::int64_t in_cache = 1 << 14, in_memory = 1 << 24;  // elements
 
@@ -180,30 +181,39 @@ void few_from_memory(benchmark::State& state, const model_table* table, dtype ty
   report_share(state, static_cast<double>(bytes), "read");
 }
 
-/// The peak of products in this type, in which float32 stands for words where the backend multiplies panels in those.
-std::string_view product_peak(const model_table* table, dtype type, bool in_panels) {
-  constexpr std::string_view in_words[] = {"sse4_2", "avx2", "avx2_vnni", "avx512"};
-  const std::string_view backend = table->backend;
-  if (type != dtype::f32) return backend == "avx512_amx" ? "amx_bf16_gflops" : "bf16_gflops";
-  return in_panels && std::ranges::count(in_words, backend) != 0 ? "int16_gops" : "f32_gflops";
+/// The peak of products with tokens packed in this form.
+std::string_view product_peak(const model_table* table, panel_form form) {
+  switch (form) {
+    case panel_form::f32:
+      return "f32_gflops";
+    case panel_form::bf16:
+      return std::string_view{table->backend} == "avx512_amx" ? "amx_bf16_gflops" : "bf16_gflops";
+    case panel_form::words:
+      return "int16_gops";
+    default:
+      return "int8_gops";
+  }
 }
 
 /// A square matrix with 512 tokens, packed outside the clock. items_per_second counts multiplications and additions.
 void many_tokens(benchmark::State& state, const model_table* table, dtype type, bool in_panels) {
   constexpr std::size_t size = row_weights, tokens = 512;
   const std::size_t at = model_table::at(type);
-  const dtype product = in_panels ? table->panel_product[at] : table->row_product[at];
+  const panel_form form = in_panels                              ? table->panel_product[at]
+                          : table->row_product[at] == dtype::f32 ? panel_form::f32
+                                                                 : panel_form::bf16;
   const std::size_t bytes = in_panels ? tulu::kernel::panels_bytes(type, 1, size) : tulu::bytes_of(type, size);
   const std::size_t rows_of_bytes = in_panels ? tulu::kernel::panel_rows : 1;
   const aligned_buffer weights = filled(dtype::u8, size / rows_of_bytes * bytes), x = filled(dtype::f32, tokens * size);
-  aligned_buffer y = filled(dtype::f32, tokens * size), packed = filled(product, 2 * tokens * size);
+  aligned_buffer y = filled(dtype::f32, tokens * size), packed = filled(dtype::f32, 2 * tokens * size);
   aligned_buffer scratch{sizeof(float) * std::max(tulu::kernel::many_scratch(tokens),
                                                   tulu::kernel::multiply_scratch(tokens, table->tile_tokens))};
   const auto* const floats = reinterpret_cast<const float*>(x.data());
   if (in_panels) {
-    table->pack_many[model_table::at(product)](floats, size, 0, tokens, tokens, size, packed.data());
+    table->pack_many[static_cast<std::size_t>(form)](floats, size, 0, tokens, tokens, size, packed.data());
   } else {
     const std::size_t tile = table->tile_tokens;
+    const dtype product = table->row_product[at];
     for (std::size_t t = 0; t < tokens; t += tile)
       table->pack_tokens[model_table::at(product)](floats + t * size, size, std::min(tile, tokens - t), size,
                                                    packed.data() + t * size * tulu::size_of(product));
@@ -218,7 +228,7 @@ void many_tokens(benchmark::State& state, const model_table* table, dtype type, 
   }
   constexpr std::size_t operations = 2 * size * size * tokens;
   report_weights(state, operations);
-  report_share(state, static_cast<double>(operations), product_peak(table, product, in_panels));
+  report_share(state, static_cast<double>(operations), product_peak(table, form));
 }
 
 /// A head of 128 with 2048 positions in the cache: of one token, or of 128 that follow. bytes_per_second counts what is

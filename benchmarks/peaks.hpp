@@ -74,10 +74,9 @@ TULU_PEAK_LOOP(int16_multiply_add_ymm, TULU_YMM_OPERAND,
                "vpmaddwd %%ymm15, %%ymm15, %%ymm14\n vpaddd %%ymm14, %%ymm\\sum, %%ymm\\sum")
 TULU_PEAK_LOOP(int16_multiply_add_zmm, TULU_ZMM_OPERAND,
                "vpmaddwd %%zmm15, %%zmm15, %%zmm14\n vpaddd %%zmm14, %%zmm\\sum, %%zmm\\sum")
-// The way of processors without VNNI.
+// The way of processors without VNNI, whose sums of 16 bits must be brought to 32 now and then.
 TULU_PEAK_LOOP(int8_multiply_add_ymm, TULU_YMM_OPERAND,
-               "vpmaddubsw %%ymm15, %%ymm15, %%ymm14\n vpmaddwd %%ymm15, %%ymm14, %%ymm14\n"
-               "vpaddd %%ymm14, %%ymm\\sum, %%ymm\\sum")
+               "vpmaddubsw %%ymm15, %%ymm15, %%ymm14\n vpaddw %%ymm14, %%ymm\\sum, %%ymm\\sum")
 
 /// Eight tiles of 16 rows of 64 bytes.
 struct tile_shape {

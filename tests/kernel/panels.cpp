@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <iterator>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
@@ -21,11 +22,14 @@ namespace {
 using tulu::dtype;
 using tulu::kernel::few_tokens;
 using tulu::kernel::model_table;
+using tulu::kernel::panel_form;
 using tulu::test::elements;
 using tulu::test::unit;
 using tulu::test::worst_ratio;
 
 constexpr float untouched = 7777;
+/// Levels without sign are multiplied, up to 255 of them for a weight of 128, and their middle is taken off at the end.
+constexpr double cancelled = 300;
 constexpr dtype panel_types[] = {dtype::q4_0, dtype::q4_1, dtype::q5_0, dtype::q5_1,
                                  dtype::q8_0, dtype::q4_k, dtype::q5_k, dtype::q6_k};
 
@@ -43,6 +47,7 @@ struct product {
     std::mt19937 generator{seed};
     weights.fill_normal(generator);
     x.fill_normal(generator);
+    for (std::size_t t = 1; t < tokens; t += 3) x.floats()[t * x_stride() + 37 * t % columns] = 60;  // an outlier
     std::fill_n(panels.data(), panels.size(), std::byte{0xff});  // what is not written is NaN
     tulu::kernel::pack_panels(type, weights.data(), rows, columns, panels.data());
   }
@@ -65,18 +70,21 @@ struct product {
 
   void many(const model_table& table, std::size_t first, std::size_t count, float* y, bool add) {
     const std::size_t at = model_table::at(kind);
-    const dtype packed_type = table.panel_product[at];
-    elements packed{packed_type, tulu::kernel::packed_tokens(tokens) * tulu::kernel::packed_columns(columns)};
+    const panel_form form = table.panel_product[at];
+    elements packed{dtype::u8, tulu::kernel::packed_tokens(tokens) * columns / 32 * tulu::kernel::form_bytes(form)};
     elements scratch{dtype::f32, tulu::kernel::many_scratch(tokens)};
-    table.pack_many[model_table::at(packed_type)](x.floats(), x_stride(), 0, tokens, tokens, columns, packed.data());
+    table.pack_many[static_cast<std::size_t>(form)](x.floats(), x_stride(), 0, tokens, tokens, columns, packed.data());
     table.panels_times_many[at](panel(first), count, columns, packed.data(), tokens, y + first, y_stride(), add,
                                 scratch.floats());
   }
 
-  /// What float32 sums in any order may be off by, and `relative` of each product on top.
+  /// What float32 sums in any order may be off by, and what rounding to `form` adds to the error of a product.
   void compare(const std::vector<float>& before, const std::vector<float>& y, std::size_t some, bool add,
-               double relative, worst_ratio& worst) {
+               panel_form form, worst_ratio& worst) {
     const std::vector<double> all_weights = weights.values(), all_x = x.values();
+    const std::vector<double> x_errors = rounding(form, all_x);
+    // bfloat16 rounds a weight and an activation by 2^-8 each.
+    const double relative = form == panel_form::bf16 ? 0x1p-7 + 0x1p-15 : 0;
     for (std::size_t t = 0; t < before.size() / y_stride(); ++t)
       for (std::size_t r = 0; r < y_stride(); ++r) {
         const std::size_t at = t * y_stride() + r;
@@ -84,15 +92,38 @@ struct product {
           worst.see(static_cast<double>(y[at]), static_cast<double>(before[at]), 0);
           continue;
         }
-        double sum = add ? static_cast<double>(before[at]) : 0, magnitude = 0;
+        double sum = add ? static_cast<double>(before[at]) : 0, magnitude = 0, rounded = 0;
         for (std::size_t k = 0; k < columns; ++k) {
           const double term = all_weights[r * columns + k] * all_x[t * x_stride() + k];
           sum += term;
           magnitude += std::abs(term);
+          rounded += std::abs(all_weights[r * columns + k]) * x_errors[t * x_stride() + k];
         }
-        const double rounding = unit * (static_cast<double>(columns) + 3);
-        worst.see(static_cast<double>(y[at]), sum, (rounding + relative) * magnitude + unit * std::abs(sum) + 1e-30);
+        const double order = unit * (static_cast<double>(columns) + 3 + cancelled);
+        worst.see(static_cast<double>(y[at]), sum,
+                  (order + relative) * magnitude + rounded + unit * std::abs(sum) + 1e-30);
       }
+  }
+
+  /// What rounding to token_groups adds to the error of each activation: half of 1 / 127 of the largest of 32, or,
+  /// where that is large beside the others of the token and with words, 1 / 128 of that.
+  [[nodiscard]] std::vector<double> rounding(panel_form form, const std::vector<double>& values) const {
+    std::vector<double> errors(values.size());
+    if (form == panel_form::f32 || form == panel_form::bf16) return errors;
+    for (std::size_t t = 0; t < tokens; ++t) {
+      const double* const token = values.data() + t * x_stride();
+      const double squares = std::inner_product(token, token + columns, token, 0.0);
+      const double limit = static_cast<double>(tulu::kernel::token_group::coarse_limit) *
+                           std::sqrt(squares / static_cast<double>(columns));
+      for (std::size_t k = 0; k < columns; k += 32) {
+        double largest = 0;
+        for (std::size_t i = 0; i < 32; ++i) largest = std::max(largest, std::abs(token[k + i]));
+        const bool coarse = form == panel_form::bytes && largest < limit;
+        const double error = largest / (coarse ? 2 * 127 : 2 * 127 * 128) * 1.001;
+        std::fill_n(errors.begin() + static_cast<std::ptrdiff_t>(t * x_stride() + k), 32, error);
+      }
+    }
+    return errors;
   }
 
   std::size_t rows, columns, tokens;
@@ -101,9 +132,6 @@ struct product {
   tulu::aligned_buffer panels;
   std::vector<tulu::kernel::token_group> groups;
 };
-
-/// What rounding activations to token_groups adds to the error of a product, relatively: 2^-15 of the largest of 32.
-constexpr double few_error = 1e-3;
 
 }  // namespace
 
@@ -137,7 +165,7 @@ TEST_CASE("products of panels with few tokens are near those of the weights for 
               const std::vector<float> before(few_tokens * data.y_stride(), untouched / 1000);
               std::vector<float> y = before;
               data.few(*table, 0, rows, 0, tokens, y.data(), add);
-              data.compare(before, y, tokens, add, few_error, worst);
+              data.compare(before, y, tokens, add, panel_form::words, worst);
             }
         }
       INFO(std::string{table->backend}, " ", tulu::name(type));
@@ -170,8 +198,6 @@ TEST_CASE("products of panels with many tokens are near those of the weights for
       const std::size_t at = model_table::at(type);
       if (table->panels_times_many[at] == nullptr) continue;
       worst_ratio worst;
-      // bfloat16 rounds a weight and an activation by 2^-8 each.
-      const double relative = table->panel_product[at] == dtype::bf16 ? 0x1p-7 + 0x1p-15 : few_error;
       for (const std::size_t columns : tulu::test::block_row_lengths(type))
         for (const std::size_t rows : {1U, 17U, 64U})
           for (const std::size_t tokens : {1U, 2U, 5U, 6U, 7U, 16U, 37U}) {
@@ -181,7 +207,7 @@ TEST_CASE("products of panels with many tokens are near those of the weights for
               const std::vector<float> before((tokens + 1) * data.y_stride(), untouched / 1000);
               std::vector<float> y = before;
               data.many(*table, 0, rows, y.data(), add);
-              data.compare(before, y, tokens, add, relative, worst);
+              data.compare(before, y, tokens, add, table->panel_product[at], worst);
             }
           }
       INFO(std::string{table->backend}, " ", tulu::name(type));

@@ -307,7 +307,7 @@ TEST_CASE("products of words are exact for all bytes") {
         if (table->words == nullptr) continue;
         INFO(std::string{table->name}, " ", middle);
         std::fill(out.begin(), out.end(), std::nanf(""));
-        table->words(u.data(), static_cast<std::int16_t>(middle), factors.data(), eight, out.data(), n);
+        table->words->words(u.data(), static_cast<std::int16_t>(middle), factors.data(), eight, out.data(), n);
         CHECK(out == expected);
       }
     }
@@ -333,10 +333,43 @@ TEST_CASE("products of nibbles are exact, and each counts what its place says") 
     expected[i] = static_cast<float>(sum);
   }
   for (const auto* table : tables()) {
-    if (table->nibble_words == nullptr) continue;
+    if (table->words == nullptr) continue;
     INFO(std::string{table->name});
-    table->nibble_words(u.data(), bytes, out.data(), n);
+    table->words->nibble_words(u.data(), bytes, out.data(), n);
     CHECK(out == expected);
+  }
+}
+
+TEST_CASE("products of bytes are exact in 16 bits") {
+  constexpr std::size_t n = 256 * largest_lanes;
+  auto u = random_elements<std::uint8_t>(4 * n, 13);
+  for (std::uint8_t& each : u) each &= 63;
+  std::vector<float> out(n), expected(n);
+  for (const std::array<std::int8_t, 4>& four :
+       {std::array<std::int8_t, 4>{127, 127, 127, 127}, std::array<std::int8_t, 4>{-127, -127, -127, -127},
+        std::array<std::int8_t, 4>{1, -2, 33, 100}}) {
+    for (std::size_t i = 0; i < n; ++i) {
+      std::int32_t sum = 0;
+      for (std::size_t k = 0; k < 4; ++k) sum += 2 * u[4 * i + k] * four[k];
+      expected[i] = static_cast<float>(sum);
+    }
+    for (const auto* table : tables()) {
+      if (table->words == nullptr) continue;
+      INFO(std::string{table->name});
+      table->words->bytes(u.data(), four.data(), out.data(), n);
+      CHECK(out == expected);
+    }
+  }
+}
+
+TEST_CASE("bytes are stored as they were loaded") {
+  constexpr std::size_t n = 4 * largest_lanes;
+  const auto u = random_elements<std::uint8_t>(4 * n + 1, 14);
+  for (const auto* table : tables()) {
+    INFO(std::string{table->name});
+    std::vector<std::uint8_t> out(4 * n + 1);
+    table->copy(u.data() + 1, out.data() + 1, n);
+    CHECK(std::equal(u.begin() + 1, u.end(), out.begin() + 1));
   }
 }
 

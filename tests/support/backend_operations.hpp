@@ -8,6 +8,17 @@
 
 namespace tulu::test {
 
+/// The operations of a word_backend, see operation_table.
+struct word_operation_table {
+  /// dot_words of ((u - middle) × factor) with the words of eight bytes, the even elements' before the odd ones'.
+  void (*words)(const std::uint8_t* u, std::int16_t middle, const std::int8_t* factors, const std::int8_t* eight,
+                float* out, std::size_t n) noexcept;
+  /// The sum of dot_words of nibble_words<0> to <3> with as many pairs of words, from 16 bytes.
+  void (*nibble_words)(const std::uint8_t* u, const std::int8_t* pairs, float* out, std::size_t n) noexcept;
+  /// sum_words of dot_bytes of u with the same four twice.
+  void (*bytes)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
+};
+
 /// The operations of one backend over arrays, for the tests of simd/: compiled once for each backend with its flags.
 /// `n` is a number of lanes, a multiple of the backend's. No standard library here: see cmake/backends/backend.cpp.in.
 struct operation_table {
@@ -36,17 +47,20 @@ struct operation_table {
   void (*up)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
   void (*down)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
   void (*either)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
-  /// dot_words of ((u - middle) × factor) with the words of eight bytes, the even elements' before the odd ones'; null
-  /// if the backend has none.
-  void (*words)(const std::uint8_t* u, std::int16_t middle, const std::int8_t* factors, const std::int8_t* eight,
-                float* out, std::size_t n) noexcept;
-  /// The sum of dot_words of nibble_words<0> to <3> with as many pairs of words, from 16 bytes; null as `words`.
-  void (*nibble_words)(const std::uint8_t* u, const std::int8_t* pairs, float* out, std::size_t n) noexcept;
+  const word_operation_table* words;                                               ///< null if the backend has none
+  void (*copy)(const std::uint8_t* u, std::uint8_t* out, std::size_t n) noexcept;  ///< load_bytes, store_bytes
   void (*byte_of[4])(const std::uint8_t* u, float* out, std::size_t n) noexcept;
   tile_product tiles_of_16_tokens, tiles_of_32_tokens;  ///< null if the backend has none
 };
 
 namespace detail {
+
+template <class B>
+struct operations;
+
+template <simd::word_backend B>
+inline constexpr word_operation_table word_operations{&operations<B>::multiply_words, &operations<B>::multiply_nibbles,
+                                                      &operations<B>::multiply_bytes};
 
 template <class B>
 struct operations {
@@ -113,17 +127,21 @@ struct operations {
       B::store(out + i, B::to_f32(B::dot_words(sum, B::template nibble_words<3>(bytes), B::set_pair(pairs + 12))));
     }
   }
-  static constexpr decltype(operation_table::words) word_products() noexcept {
+  static void multiply_bytes(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; i += B::lanes) {
+      const auto bytes = B::load_bytes(u + 4 * i), token = B::set_bytes(four);
+      B::store(out + i,
+               B::to_f32(B::sum_words(B::dot_bytes(B::dot_bytes(B::zero_words(), bytes, token), bytes, token))));
+    }
+  }
+  static constexpr const word_operation_table* words() noexcept {
     if constexpr (simd::word_backend<B>)
-      return &multiply_words;
+      return &word_operations<B>;
     else
       return nullptr;
   }
-  static constexpr decltype(operation_table::nibble_words) nibble_products() noexcept {
-    if constexpr (simd::word_backend<B>)
-      return &multiply_nibbles;
-    else
-      return nullptr;
+  static void copy(const std::uint8_t* u, std::uint8_t* out, std::size_t n) noexcept {
+    for (std::size_t i = 0; i < n; i += B::lanes) B::store_bytes(out + 4 * i, B::load_bytes(u + 4 * i));
   }
   template <int Index>
   static void byte_of(const std::uint8_t* u, float* out, std::size_t n) noexcept {
@@ -168,8 +186,8 @@ struct operations {
                                          &with_four<&up>,
                                          &with_four<&down>,
                                          &with_four<&either>,
-                                         word_products(),
-                                         nibble_products(),
+                                         words(),
+                                         &copy,
                                          {&byte_of<0>, &byte_of<1>, &byte_of<2>, &byte_of<3>},
                                          tile_product<16>(),
                                          tile_product<32>()};

@@ -2,7 +2,6 @@
 
 #include <concepts>
 #include <cstddef>
-#include <type_traits>
 
 #include <tulu/kernel/decode.hpp>
 #include <tulu/kernel/elementwise.hpp>
@@ -40,14 +39,6 @@ using pack_tokens_function = void (*)(const float* x, std::size_t x_stride, std:
 using multiply_many_function = void (*)(const std::byte* weights, std::size_t rows, std::size_t columns,
                                         const std::byte* tiles, std::size_t tokens, float* y, std::size_t y_stride,
                                         bool add, float* scratch) noexcept;
-
-namespace detail {
-
-/// The product_scalar of weights in rows: blocks become floats here.
-template <class Backend, class Weight>
-using row_scalar = std::conditional_t<block_scalar<Weight>, float, product_scalar<Backend, Weight>>;
-
-}  // namespace detail
 
 /// See pack_tokens_function.
 template <simd::backend Backend, class Scalar>
@@ -136,7 +127,7 @@ void multiply_block(const Scalar* block, std::size_t rows, const Scalar* tile, s
 template <simd::backend Backend, class Weight>
 void multiply_many(const std::byte* weights, std::size_t rows, std::size_t columns, const std::byte* tiles,
                    std::size_t tokens, float* y, std::size_t y_stride, bool add, float* scratch) noexcept {
-  using scalar = detail::row_scalar<Backend, Weight>;
+  using scalar = product_scalar<Backend, Weight>;
   constexpr std::size_t width = tile_tokens<Backend>;
   static_assert(block_rows % Backend::tile_rows == 0);
   constexpr bool in_tiles = detail::in_tiles<Backend, scalar>;

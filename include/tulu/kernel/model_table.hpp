@@ -38,9 +38,9 @@ struct model_table {
   by_weight<panels_times_few_function> panels_times_few;    ///< null: weights of the type lie in rows only
   by_weight<panels_times_many_function> panels_times_many;  ///< null where panels_times_few is
   by_weight<dtype> row_product;                             ///< what multiply_many wants tokens packed as
-  by_weight<dtype> panel_product;                           ///< what panels_times_many wants tokens packed as
+  by_weight<panel_form> panel_product;                      ///< what panels_times_many wants tokens packed as
   group_tokens_function group_tokens;
-  by_type<pack_many_function> pack_many;  ///< null for f16
+  std::array<pack_many_function, panel_forms> pack_many;  ///< null for forms that no weight here has
   rms_norm_function rms_norm;
   rotate_function rotate;
   swiglu_function swiglu;
@@ -91,8 +91,19 @@ struct weight_entries {
   static constexpr by_weight<panels_times_many_function> panels_many{many_of<Weights>()...};
   template <class Scalar>
   static constexpr dtype type_of = std::same_as<Scalar, float> ? dtype::f32 : dtype::bf16;
-  static constexpr by_weight<dtype> row_products{type_of<row_scalar<Backend, Weights>>...};
-  static constexpr by_weight<dtype> panel_products{type_of<product_scalar<Backend, Weights>>...};
+  static constexpr by_weight<dtype> row_products{type_of<product_scalar<Backend, Weights>>...};
+
+  template <class Weight>
+  static constexpr panel_form product_of() noexcept {
+    if constexpr (panel_weight<Weight>) return form_of<Backend, Weight>;
+    return panel_form::f32;
+  }
+  static constexpr by_weight<panel_form> panel_products{product_of<Weights>()...};
+  template <panel_form Form>
+  static constexpr pack_many_function pack_of() noexcept {
+    if constexpr (((panel_weight<Weights> && product_of<Weights>() == Form) || ...)) return &pack_many<Backend, Form>;
+    return nullptr;
+  }
 };
 template <class Backend>
 using all_weights = weight_entries<Backend, f16, bf16, float, q4_0, q4_1, q5_0, q5_1, q8_0, q4_k, q5_k, q6_k, iq4_nl>;
@@ -109,7 +120,10 @@ inline constexpr model_table model_entries{
     all_weights<Backend>::row_products,
     all_weights<Backend>::panel_products,
     &kernel::group_tokens<Backend>,
-    {nullptr, &pack_many<Backend, bf16>, &pack_many<Backend, float>},
+    {all_weights<Backend>::template pack_of<panel_form::f32>(),
+     all_weights<Backend>::template pack_of<panel_form::bf16>(),
+     all_weights<Backend>::template pack_of<panel_form::words>(),
+     all_weights<Backend>::template pack_of<panel_form::bytes>()},
     &kernel::rms_norm<Backend>,
     &kernel::rotate<Backend>,
     &kernel::swiglu<Backend>,

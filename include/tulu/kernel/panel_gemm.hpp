@@ -6,8 +6,10 @@
 #include <type_traits>
 
 #include <tulu/kernel/elementwise.hpp>
+#include <tulu/kernel/panel_form.hpp>
 #include <tulu/kernel/panel_format.hpp>
 #include <tulu/kernel/panel_gemv.hpp>
+#include <tulu/kernel/panel_levels.hpp>
 #include <tulu/kernel/panel_reader.hpp>
 #include <tulu/kernel/panel_words.hpp>
 #include <tulu/kernel/product_scalar.hpp>
@@ -47,13 +49,13 @@ struct tile_shape {
 
 /// Packs the tokens [first, first + count) of `tokens`: rows of x `x_stride` floats apart, x at the first of all. Block
 /// by block of columns, the part of each token lies behind that of the token before, zeros behind the last column; in
-/// tiles, [16 tokens][32 columns] lie together. In words, a part is token_groups, and `columns` a multiple of 32. `out`
-/// is for packed_tokens × packed_columns elements of the type that the function is for.
+/// tiles, [16 tokens][32 columns] lie together. In words and bytes, a part is token_groups, and `columns` a multiple of
+/// 32. `out` is for packed_tokens × packed_columns / 32 × form_bytes of the form that the function is for.
 using pack_many_function = void (*)(const float* x, std::size_t x_stride, std::size_t first, std::size_t count,
                                     std::size_t tokens, std::size_t columns, std::byte* out) noexcept;
 
 /// y[t][r] = Σ_k weights[r][k] × x[t][k], or that added to y[t][r], for up to many_rows rows of the panels from
-/// `panels` on and tokens packed as the product_scalar of the weights. `scratch` has many_scratch floats. The bits of a
+/// `panels` on and tokens packed in the form of the weights. `scratch` has many_scratch floats. The bits of a
 /// result depend neither on `rows` nor on `tokens`.
 using panels_times_many_function = void (*)(const std::byte* panels, std::size_t rows, std::size_t columns,
                                             const std::byte* tokens_packed, std::size_t tokens, float* y,
@@ -66,18 +68,33 @@ using panels_times_many_function = void (*)(const std::byte* panels, std::size_t
 
 namespace detail {
 
-/// See pack_many_function; for products in words.
+/// The mean of the squares of `count` activations, a multiple of 32.
 template <class Backend>
+[[nodiscard]] float mean_square(const float* x, std::size_t count) noexcept {
+  auto sum = Backend::set(0);
+  for (std::size_t i = 0; i < count; i += Backend::lanes) {
+    const auto value = Backend::load(x + i);
+    sum = Backend::fma(value, value, sum);
+  }
+  return Backend::sum(sum) / static_cast<float>(count);
+}
+
+/// See pack_many_function; for products in words or in bytes.
+template <class Backend, panel_form Form>
 void pack_groups(const float* x, std::size_t x_stride, std::size_t first, std::size_t count, std::size_t tokens,
                  std::size_t columns, std::byte* out) noexcept {
-  static_assert(sizeof(token_group) <= token_group::size * sizeof(float));
+  constexpr bool in_words = Form == panel_form::words;
   constexpr std::size_t most = block_groups * panel_group;
-  auto* groups = reinterpret_cast<token_group*>(out);
-  for (std::size_t from = 0; from < columns; from += most) {
-    const std::size_t present = columns - from < most ? columns - from : most, step = present / panel_group;
-    for (std::size_t t = first; t < first + count; ++t)
-      round_tokens<Backend, true>(x + t * x_stride + from, present, groups + t * step);
-    groups += tokens * step;
+  auto* const groups = reinterpret_cast<token_group*>(out);
+  for (std::size_t t = first; t < first + count; ++t) {
+    const float* const token = x + t * x_stride;
+    const float coarse =
+        in_words ? -1 : token_group::coarse_limit * token_group::coarse_limit * mean_square<Backend>(token, columns);
+    for (std::size_t from = 0; from < columns; from += most) {
+      const std::size_t present = columns - from < most ? columns - from : most;
+      round_tokens<Backend, in_words>(token + from, present, groups + (tokens * from + t * present) / panel_group,
+                                      coarse);
+    }
   }
 }
 
@@ -106,13 +123,15 @@ void pack_scalars(const float* x, std::size_t x_stride, std::size_t first, std::
 }  // namespace detail
 
 /// See pack_many_function.
-template <simd::backend Backend, class Scalar>
+template <simd::backend Backend, panel_form Form>
 void pack_many(const float* x, std::size_t x_stride, std::size_t first, std::size_t count, std::size_t tokens,
                std::size_t columns, std::byte* out) noexcept {
-  if constexpr (detail::in_words<Backend> && std::same_as<Scalar, float>)
-    detail::pack_groups<Backend>(x, x_stride, first, count, tokens, columns, out);
+  if constexpr (Form == panel_form::f32)
+    detail::pack_scalars<Backend, float>(x, x_stride, first, count, tokens, columns, out);
+  else if constexpr (Form == panel_form::bf16)
+    detail::pack_scalars<Backend, bf16>(x, x_stride, first, count, tokens, columns, out);
   else
-    detail::pack_scalars<Backend, Scalar>(x, x_stride, first, count, tokens, columns, out);
+    detail::pack_groups<Backend, Form>(x, x_stride, first, count, tokens, columns, out);
 }
 
 namespace detail {
@@ -202,7 +221,7 @@ void multiply_panels(const Scalar* panels, std::size_t panel_stride, std::size_t
   });
 }
 
-/// One block of columns of up to four panels; elements are floating-point numbers, or groups of words.
+/// One block of columns of up to four panels; elements are floating-point numbers, or groups.
 template <class Backend, class Weight, class Token>
 struct block_products {
   const Weight* panels;
@@ -262,23 +281,21 @@ void store_sums(const float* sums, std::size_t tokens, std::size_t rows, float* 
     for (std::size_t row = 0; row < rows; ++row) y[row] = add ? y[row] + sums[row] : sums[row];
 }
 
-/// See panels_times_many_function; in words.
-template <class Backend, class Weight>
-void words_times_many(const std::byte* panels, std::size_t rows, std::size_t columns, const std::byte* tokens_packed,
-                      std::size_t tokens, float* y, std::size_t y_stride, bool add, float* scratch) noexcept {
-  using words = panel_words<panel_format<Weight>>;
-  static_assert(many_rows / panel_rows * block_groups * sizeof(words) <= many_scratch(0) * sizeof(float));
+/// See panels_times_many_function; in `Groups`, which Unpacker makes.
+template <class Backend, class Weight, class Groups, class Unpacker>
+void groups_times_many(const std::byte* panels, std::size_t rows, std::size_t columns, const std::byte* tokens_packed,
+                       std::size_t tokens, float* y, std::size_t y_stride, bool add, float* scratch) noexcept {
+  static_assert(many_rows / panel_rows * block_groups * sizeof(Groups) <= many_scratch(0) * sizeof(float));
   const auto* x = reinterpret_cast<const token_group*>(tokens_packed);
-  auto* const unpacked = reinterpret_cast<words*>(scratch);
+  auto* const unpacked = reinterpret_cast<Groups*>(scratch);
   float* const sums = scratch + many_scratch(0);
   const std::size_t groups = columns / panel_group;
   for (std::size_t first = 0; first < groups; first += block_groups) {
     const std::size_t depth = groups - first < block_groups ? groups - first : block_groups;
     for (std::size_t row = 0; row < rows; row += panel_rows)
-      unpack_panel<Backend, Weight, word_unpacker<Backend, Weight>>(
-          panels + row / panel_rows * panel_bytes<Weight>(columns), columns, first, depth, 1,
-          unpacked + row / panel_rows * block_groups);
-    block_products<Backend, words, token_group>{unpacked, block_groups, rows, depth, x, sums, many_rows, first != 0}
+      unpack_panel<Backend, Weight, Unpacker>(panels + row / panel_rows * panel_bytes<Weight>(columns), columns, first,
+                                              depth, 1, unpacked + row / panel_rows * block_groups);
+    block_products<Backend, Groups, token_group>{unpacked, block_groups, rows, depth, x, sums, many_rows, first != 0}
         .in_registers(tokens);
     x += tokens * depth;
   }
@@ -286,10 +303,9 @@ void words_times_many(const std::byte* panels, std::size_t rows, std::size_t col
 }
 
 /// See panels_times_many_function; in floating-point numbers.
-template <class Backend, class Weight>
+template <class Backend, class Weight, class scalar>
 void scalars_times_many(const std::byte* panels, std::size_t rows, std::size_t columns, const std::byte* tokens_packed,
                         std::size_t tokens, float* y, std::size_t y_stride, bool add, float* scratch) noexcept {
-  using scalar = product_scalar<Backend, Weight>;
   constexpr std::size_t most = block_depth<Backend, scalar>;
   constexpr bool tiled = in_tiles<Backend, scalar>;
   static_assert(most * sizeof(scalar) <= 1024);
@@ -324,10 +340,18 @@ template <simd::dot_backend Backend, panel_weight Weight>
 void panels_times_many(const std::byte* panels, std::size_t rows, std::size_t columns, const std::byte* tokens_packed,
                        std::size_t tokens, float* y, std::size_t y_stride, bool add, float* scratch) noexcept {
   constexpr auto multiply = [] {
-    if constexpr (detail::in_words<Backend>)
-      return &detail::words_times_many<Backend, Weight>;
+    constexpr panel_form form = detail::form_of<Backend, Weight>;
+    using format = panel_format<Weight>;
+    if constexpr (form == panel_form::f32)
+      return &detail::scalars_times_many<Backend, Weight, float>;
+    else if constexpr (form == panel_form::bf16)
+      return &detail::scalars_times_many<Backend, Weight, bf16>;
+    else if constexpr (form == panel_form::words)
+      return &detail::groups_times_many<Backend, Weight, detail::panel_words<format>,
+                                        detail::word_unpacker<Backend, Weight>>;
     else
-      return &detail::scalars_times_many<Backend, Weight>;
+      return &detail::groups_times_many<Backend, Weight, detail::panel_levels<format>,
+                                        detail::level_unpacker<Backend, Weight>>;
   }();
   multiply(panels, rows, columns, tokens_packed, tokens, y, y_stride, add, scratch);
 }

@@ -5,7 +5,6 @@
 #include <type_traits>
 
 #include <tulu/scalar/bf16.hpp>
-#include <tulu/scalar/f16.hpp>
 
 namespace tulu::kernel {
 
@@ -16,21 +15,22 @@ inline constexpr bool has_bf16_products = requires {
   Backend::has_bf16_products;
 };
 template <class Backend>
-inline constexpr bool has_byte_products = requires {
-  Backend::has_byte_products;
-};
-/// Whether quantised weights are multiplied with many tokens in words, see panel_words.
-template <class Backend>
-inline constexpr bool in_words = requires {
+inline constexpr bool has_word_products = requires {
   Backend::has_word_products;
 };
-/// Whether they are with few tokens, too.
-template <class Backend>
-inline constexpr bool few_in_words = in_words<Backend> && !has_byte_products<Backend>;
 template <class Backend>
 inline constexpr bool has_tiles = requires {
   typename Backend::tiles;
 };
+/// Bits of the levels whose products with bytes are one instruction, or 0.
+template <class Backend>
+inline constexpr std::size_t byte_product_bits = [] {
+  if constexpr (requires { Backend::byte_product_bits; }) return Backend::byte_product_bits;
+  return std::size_t{0};
+}();
+/// Whether quantised weights are multiplied with few tokens in words.
+template <class Backend>
+inline constexpr bool few_in_words = has_word_products<Backend>&& byte_product_bits<Backend> == 0;
 
 /// Whether products of this type are computed in the tiles of the backend.
 template <class Backend, class Scalar>
@@ -67,13 +67,11 @@ struct products_of {
 
 }  // namespace detail
 
-/// What products with many tokens are computed in: bfloat16, with sums in float32, where the backend has instructions
-/// for it and the weights are bfloat16 themselves or quantised; else float32. With weights in panels, and a backend
-/// that has products of words, float32 stands for those: their tokens lie where those in float32 would.
+/// What products of weights in rows with many tokens are computed in: bfloat16, with sums in float32, where the weights
+/// are bfloat16 and the backend has instructions for it; else float32. Weights in panels: see panel_form.
 template <class Backend, class Weight>
 using product_scalar =
-    std::conditional_t<detail::has_bf16_products<Backend> && !std::same_as<Weight, float> && !std::same_as<Weight, f16>,
-                       bf16, float>;
+    std::conditional_t<detail::has_bf16_products<Backend> && std::same_as<Weight, bf16>, bf16, float>;
 
 /// Columns of packed tokens with their padding: what every kernel takes in one step.
 [[nodiscard]] constexpr std::size_t packed_columns(std::size_t columns) noexcept {

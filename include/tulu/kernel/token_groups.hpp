@@ -10,15 +10,19 @@
 namespace tulu::kernel {
 
 /// 32 activations as whole numbers of 15 bits: activation i is scale × whole[i], with an error of at most 2^-15 of the
-/// largest magnitude among them. How the whole numbers lie is known to the kernels that the function which made them,
-/// group_tokens or pack_many, is for.
+/// largest magnitude among them, or, unless `fine`, 2^-8. How the whole numbers lie is known to the kernels that the
+/// function which made them, group_tokens or pack_many, is for.
 struct token_group {
   static constexpr std::size_t size = 32;
   static constexpr std::int32_t largest = 127 * 128;  ///< of the whole numbers
+  /// pack_many in bytes makes those groups `fine` that have an activation of more than so many times the root mean
+  /// square of all activations of the token. It is outliers whose rounding shows in a model's perplexity.
+  static constexpr float coarse_limit = 5;
   std::int8_t whole[2 * size];
   float scale;
   float total;           ///< the sum of the activations: scale × (sums[0] + sums[1])
   std::int32_t sums[2];  ///< of the whole numbers of each half
+  std::uint32_t fine;    ///< or 0: the whole numbers are multiples of 128
 };
 
 namespace detail {
@@ -119,11 +123,11 @@ using group_tokens_function = void (*)(const float* x, std::size_t columns, toke
 
 namespace detail {
 
-/// See group_tokens_function; whole numbers in words or in bytes.
+/// See group_tokens_function; whole numbers in words or in bytes. Groups with no activation whose square is above
+/// `coarse` are rounded to multiples of 128.
 template <class Backend, bool Words>
-void round_tokens(const float* x, std::size_t columns, token_group* out) noexcept {
+void round_tokens(const float* x, std::size_t columns, token_group* out, float coarse = -1) noexcept {
   constexpr std::size_t lanes = Backend::lanes, size = token_group::size;
-  constexpr auto largest = static_cast<float>(token_group::largest);
   const auto zero = Backend::set(0);
   for (std::size_t first = 0; first < columns; first += size, ++out) {
     auto magnitude = zero, poison = zero;  // 0, or NaN
@@ -135,8 +139,10 @@ void round_tokens(const float* x, std::size_t columns, token_group* out) noexcep
     float magnitudes[lanes], most = 0;
     Backend::store(magnitudes, magnitude);
     for (const float each : magnitudes) most = most < each ? each : most;
-    out->scale = most / largest + Backend::sum(poison);
-    const float inverse = most > 1e-30f ? largest / most : 0;
+    out->fine = most * most > coarse ? 1 : 0;
+    out->scale = most / static_cast<float>(token_group::largest) + Backend::sum(poison);
+    const std::int32_t unit = out->fine != 0 ? 1 : 128;
+    const float inverse = most > 1e-30f ? static_cast<float>(token_group::largest / unit) / most : 0;
     constexpr float shift = 0x1.8p23f;  // its last place is one
     constexpr std::int32_t shift_bits = 0x4b400000;
     float shifted[size];
@@ -144,7 +150,7 @@ void round_tokens(const float* x, std::size_t columns, token_group* out) noexcep
     for (std::size_t i = 0; i < size; ++i) shifted[i] = x[first + i] * inverse + shift;
     std::memcpy(whole, shifted, sizeof whole);
     const bool finite = out->scale == out->scale;
-    for (std::int32_t& each : whole) each = finite ? each - shift_bits : 0;
+    for (std::int32_t& each : whole) each = finite ? (each - shift_bits) * unit : 0;
     if constexpr (Words)
       store_words<Backend>(whole, out->whole);
     else

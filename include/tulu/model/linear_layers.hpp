@@ -68,6 +68,10 @@ class linear_layers {
     return kernel::model_table::at(weights.type);
   }
 
+  [[nodiscard]] kernel::panel_form form_of(const kernel::weight_matrix& weights) const noexcept {
+    return kernels_->panel_product[index_of(weights)];
+  }
+
   /// Brings x into the forms that the layers' kernels take.
   void pack(std::span<const linear_layer> layers, const float* x, std::size_t tokens) const {
     const std::size_t columns = layers[0].weights->columns;
@@ -82,11 +86,12 @@ class linear_layers {
                                  space_->groups() + t * (columns / kernel::token_group::size));
       return;
     }
-    for (const dtype type : {dtype::f32, dtype::bf16}) {
+    for (std::size_t form = 0; form < kernel::panel_forms; ++form)
       if (any([&](const auto& weights) {
-            return weights.in_panels() && kernels_->panel_product[index_of(weights)] == type;
+            return weights.in_panels() && form_of(weights) == static_cast<kernel::panel_form>(form);
           }))
-        pack_many(type, x, columns, tokens);
+        pack_many(static_cast<kernel::panel_form>(form), x, columns, tokens);
+    for (const dtype type : {dtype::f32, dtype::bf16}) {
       if (any([&](const auto& weights) {
             return !weights.in_panels() && kernels_->row_product[index_of(weights)] == type;
           }))
@@ -94,12 +99,12 @@ class linear_layers {
     }
   }
 
-  void pack_many(dtype type, const float* x, std::size_t columns, std::size_t tokens) const {
+  void pack_many(kernel::panel_form form, const float* x, std::size_t columns, std::size_t tokens) const {
     constexpr std::size_t step = 16;
     workers_->parallel_for((tokens + step - 1) / step, [&](std::size_t index, std::size_t) {
       const std::size_t first = index * step;
-      kernels_->pack_many[kernel::model_table::at(type)](x, columns, first, std::min(step, tokens - first), tokens,
-                                                         columns, space_->packed(type));
+      kernels_->pack_many[static_cast<std::size_t>(form)](x, columns, first, std::min(step, tokens - first), tokens,
+                                                          columns, space_->packed(form));
     });
   }
 

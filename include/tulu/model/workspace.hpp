@@ -70,9 +70,9 @@ class workspace {
   [[nodiscard]] std::byte* tiles(dtype type) const noexcept {
     return reinterpret_cast<std::byte*>(tiles_[type == dtype::bf16]);
   }
-  /// The same with weights in panels.
-  [[nodiscard]] std::byte* packed(dtype type) const noexcept {
-    return reinterpret_cast<std::byte*>(packed_[type == dtype::bf16]);
+  /// The same with weights in panels. No backend takes both forms of one place.
+  [[nodiscard]] std::byte* packed(kernel::panel_form form) const noexcept {
+    return reinterpret_cast<std::byte*>(packed_[form == kernel::panel_form::bf16 || form == kernel::panel_form::bytes]);
   }
   /// The input of products of few tokens with weights in panels.
   [[nodiscard]] kernel::token_group* groups() const noexcept { return reinterpret_cast<kernel::token_group*>(groups_); }
@@ -93,6 +93,11 @@ class workspace {
     return padded(std::max({kernel::multiply_scratch(rows, size.tile), kernel::many_scratch(rows),
                             kernel::attention_scratch(group, config.head_dim)}));
   }
+  /// Of a token in the larger of two forms.
+  [[nodiscard]] static std::size_t packed_floats(std::size_t columns, kernel::panel_form one,
+                                                 kernel::panel_form other) noexcept {
+    return columns / kernel::panel_group * std::max(kernel::form_bytes(one), kernel::form_bytes(other)) / sizeof(float);
+  }
   [[nodiscard]] static std::array<part, 17> parts_of(const llama_config& config, const workspace_size& size) noexcept {
     const std::size_t tokens = size.tokens, query = config.query_size(), key = config.key_value_size();
     const std::size_t rows = std::max(tokens, size.logit_rows), packed = kernel::packed_tokens(rows);
@@ -110,8 +115,8 @@ class workspace {
              {tokens, config.intermediate_size},
              {tiled, columns},
              {tiled, columns / 2},
-             {packed, columns},
-             {packed, columns / 2},
+             {packed, packed_floats(columns, kernel::panel_form::f32, kernel::panel_form::words)},
+             {packed, packed_floats(columns, kernel::panel_form::bf16, kernel::panel_form::bytes)},
              {kernel::few_tokens, columns / kernel::token_group::size * group_floats},
              {tokens, config.head_dim / 2},
              {tokens, config.head_dim / 2},
@@ -121,7 +126,7 @@ class workspace {
 
   aligned_buffer buffer_;
   std::size_t scratch_floats_;
-  float *tiles_[2] = {}, *packed_[2] = {};  ///< float32, bfloat16
+  float *tiles_[2] = {}, *packed_[2] = {};  ///< float32 or words, bfloat16 or bytes
   float *groups_ = nullptr, *scratch_ = nullptr;
 };
 

@@ -55,11 +55,12 @@ concept backend = backend_for<B, float> && backend_for<B, f16> && backend_for<B,
 
 /// Products of 16-bit and 8-bit elements, and 4-bit ones made bytes. Each lane takes the two elements of a register of
 /// `pairs`, or the four of a register of `bytes`, that lie where it does: the elements of `lanes` lanes follow each
-/// other in memory, without a need for alignment. portable.hpp says what is computed.
+/// other in memory, without a need for alignment. portable.hpp says what is computed. A backend whose dot_u8s8 is one
+/// instruction has `byte_product_bits` of 8, and one of 7 if only its dot_u7s8 is.
 template <class B>
 concept dot_backend = backend<B> &&
     requires(typename B::f32 f, typename B::i32 i, typename B::pairs p, typename B::bytes b, const bf16* bf16s,
-             const std::uint8_t* u8s, const std::int8_t* s8s) {
+             const std::uint8_t* u8s, const std::int8_t* s8s, std::uint8_t* to) {
   { B::load_pairs(bf16s) }
   noexcept->std::same_as<typename B::pairs>;
   { B::set_pair(bf16s) }  // the same two for each lane
@@ -72,6 +73,8 @@ concept dot_backend = backend<B> &&
   noexcept->std::same_as<typename B::bytes>;
   { B::set_bytes(s8s) }  // the same four for each lane
   noexcept->std::same_as<typename B::bytes>;
+  { B::store_bytes(to, b) }
+  noexcept;
   { B::dot_u8s8(i, b, b) }
   noexcept->std::same_as<typename B::i32>;
   { B::dot_u7s8(i, b, b) }  // the same for bytes up to 127
@@ -103,7 +106,7 @@ concept dot_backend = backend<B> &&
 };
 
 /// Products of words, signed elements of 16 bits, two to a lane in a register of `pairs`: for backends that multiply
-/// them faster than floats. `has_word_products` says so; `has_byte_products`, that dot_u8s8 is one instruction besides.
+/// them faster than floats. `has_word_products` says so.
 template <class B>
 concept word_backend = dot_backend<B> && B::has_word_products &&
     requires(typename B::i32 i, typename B::pairs p, typename B::bytes b, const std::int8_t* s8s,
@@ -114,6 +117,12 @@ concept word_backend = dot_backend<B> && B::has_word_products &&
   noexcept->std::same_as<typename B::pairs>;
   { B::store_words(to, p) }
   noexcept;
+  { B::zero_words() }
+  noexcept->std::same_as<typename B::pairs>;
+  { B::dot_bytes(p, b, b) }  // p + u[0] × s[0] + u[1] × s[1], and the like of elements 2 and 3, where each fits 16 bits
+  noexcept->std::same_as<typename B::pairs>;
+  { B::sum_words(p) }  // of the two words of each lane
+  noexcept->std::same_as<typename B::i32>;
   { B::even_words(b) }  // elements 0 and 2 of each lane's four, without sign
   noexcept->std::same_as<typename B::pairs>;
   { B::odd_words(b) }  // elements 1 and 3

@@ -58,6 +58,9 @@ struct portable {
     return load_bytes(reinterpret_cast<const std::uint8_t*>(from));
   }
   [[nodiscard]] static bytes set_bytes(const std::int8_t* from) noexcept { return load_bytes(from); }
+  static void store_bytes(std::uint8_t* to, bytes value) noexcept {
+    for (std::size_t k = 0; k < 4; ++k) to[k] = value[k];
+  }
   [[nodiscard]] static i32 widen(const std::uint8_t* from) noexcept { return *from; }
   [[nodiscard]] static i32 widen(const std::int8_t* from) noexcept { return *from; }
   template <int Bits>

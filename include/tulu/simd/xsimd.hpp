@@ -101,11 +101,23 @@ struct xsimd_backend {
   [[nodiscard]] static i32 dot_u7s8(i32 sum, bytes u, bytes s) noexcept {
     return i32(Dot::dot_u7s8(sum, u, s));
   }
+  static void store_bytes(std::uint8_t* to, bytes value) noexcept {
+    value.store_unaligned(to);
+  }
   static void store_words(std::int16_t* to, pairs words) noexcept {
     words.store_unaligned(reinterpret_cast<std::uint16_t*>(to));
   }
   [[nodiscard]] static pairs sub_words(pairs a, std::int16_t b) noexcept {
     return a - pairs(static_cast<std::uint16_t>(b));
+  }
+  [[nodiscard]] static pairs zero_words() noexcept {
+    return pairs(std::uint16_t{});
+  }
+  [[nodiscard]] static pairs dot_bytes(pairs sum, bytes u, bytes s) noexcept {
+    return pairs(Dot::dot_bytes(sum, u, s));
+  }
+  [[nodiscard]] static i32 sum_words(pairs a) noexcept {
+    return i32(Dot::sum_words(a));
   }
   [[nodiscard]] static pairs even_words(bytes a) noexcept {
     return words(a) & pairs(std::uint16_t{255});
@@ -222,7 +234,7 @@ static_assert(word_backend<avx2>);
 #define TULU_SIMD_AVX2_VNNI 1
 struct avx2_vnni : avx2_with<x86::dot_avx2_vnni> {
   static constexpr const char* name = "avx2_vnni";
-  static constexpr bool has_byte_products = true;
+  static constexpr std::size_t byte_product_bits = 8;
 };
 static_assert(word_backend<avx2_vnni>);
 #endif
@@ -254,6 +266,7 @@ struct avx512_vnni_bf16 : avx512_with<x86::dot_avx512_vnni_bf16> {
   static constexpr const char* name = "avx512_vnni_bf16";
   /// dot_bf16 is one instruction, and store_pair there to make its operands.
   static constexpr bool has_bf16_products = true;
+  static constexpr std::size_t byte_product_bits = 8;
 
   /// `lanes` pairs of an even and an odd element; subnormal numbers become zero, as they do for dot_bf16.
   static void store_pair(bf16* to, f32 even, f32 odd) noexcept { x86::dot_avx512_vnni_bf16::store_pair(to, even, odd); }
@@ -292,6 +305,7 @@ static_assert(dot_backend<neon64>);
 #if defined(__ARM_FEATURE_DOTPROD)
 struct neon64_dotprod : neon64_with<arm::dot_neon64_dotprod> {
   static constexpr const char* name = "neon64_dotprod";
+  static constexpr std::size_t byte_product_bits = 7;
 };
 static_assert(dot_backend<neon64_dotprod>);
 #endif

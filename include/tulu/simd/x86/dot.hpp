@@ -15,11 +15,24 @@
 // into their low 7 bits and their top bit: 127 × -128 × 2 and 128 × -128 × 2 both fit.
 namespace tulu::simd::x86 {
 
-/// The same value, read from and written to one register: g++ 12 gives a sum of a loop one to be read from and another
-/// to be written to, so that a tile of them does not fit.
+/// sum + product by words or by integers of 32 bits, in the register of the sum: g++ 12 gives a sum of a loop one to be
+/// read from and another to be written to, so that a tile of them does not fit.
 template <class Register>
-[[nodiscard, gnu::always_inline]] inline Register keep(Register sum) noexcept {
-  __asm__("" : "+v"(sum));
+[[nodiscard, gnu::always_inline]] inline Register add_words(Register sum, Register product) noexcept {
+#if defined(__AVX__)
+  __asm__("vpaddw %1, %0, %0" : "+v"(sum) : "v"(product));
+#else
+  __asm__("paddw %1, %0" : "+x"(sum) : "x"(product));
+#endif
+  return sum;
+}
+template <class Register>
+[[nodiscard, gnu::always_inline]] inline Register add_i32(Register sum, Register product) noexcept {
+#if defined(__AVX__)
+  __asm__("vpaddd %1, %0, %0" : "+v"(sum) : "v"(product));
+#else
+  __asm__("paddd %1, %0" : "+x"(sum) : "x"(product));
+#endif
   return sum;
 }
 
@@ -74,12 +87,16 @@ struct dot_sse4_2 {
     return _mm_add_epi32(sum, _mm_add_epi32(low_sums, top_sums));
   }
 
+  [[nodiscard]] static __m128i dot_bytes(__m128i sum, __m128i u, __m128i s) noexcept {
+    return add_words(sum, _mm_maddubs_epi16(u, s));
+  }
+  [[nodiscard]] static __m128i sum_words(__m128i a) noexcept { return _mm_madd_epi16(a, _mm_set1_epi16(1)); }
   [[nodiscard]] static __m128i mul_words(__m128i a, __m128i b) noexcept {
     const __m128i low = _mm_and_si128(b, _mm_set1_epi32(0xffff));
     return _mm_mullo_epi16(a, _mm_or_si128(low, shift_left<16>(b)));
   }
   [[nodiscard]] static __m128i dot_words(__m128i sum, __m128i a, __m128i b) noexcept {
-    return keep(_mm_add_epi32(sum, _mm_madd_epi16(a, b)));
+    return add_i32(sum, _mm_madd_epi16(a, b));
   }
 
   [[nodiscard]] static __m128i low_nibbles(__m128i a) noexcept { return _mm_and_si128(a, _mm_set1_epi8(0x0f)); }
@@ -145,12 +162,16 @@ struct dot_avx2 {
     return _mm256_add_epi32(sum, _mm256_add_epi32(low_sums, top_sums));
   }
 
+  [[nodiscard]] static __m256i dot_bytes(__m256i sum, __m256i u, __m256i s) noexcept {
+    return add_words(sum, _mm256_maddubs_epi16(u, s));
+  }
+  [[nodiscard]] static __m256i sum_words(__m256i a) noexcept { return _mm256_madd_epi16(a, _mm256_set1_epi16(1)); }
   [[nodiscard]] static __m256i mul_words(__m256i a, __m256i b) noexcept {
     const __m256i low = _mm256_and_si256(b, _mm256_set1_epi32(0xffff));
     return _mm256_mullo_epi16(a, _mm256_or_si256(low, shift_left<16>(b)));
   }
   [[nodiscard]] static __m256i dot_words(__m256i sum, __m256i a, __m256i b) noexcept {
-    return keep(_mm256_add_epi32(sum, _mm256_madd_epi16(a, b)));
+    return add_i32(sum, _mm256_madd_epi16(a, b));
   }
 
   [[nodiscard]] static __m256i low_nibbles(__m256i a) noexcept { return _mm256_and_si256(a, _mm256_set1_epi8(0x0f)); }
@@ -168,11 +189,13 @@ struct dot_avx2 {
 
 struct dot_avx2_vnni : dot_avx2 {
   [[nodiscard]] static __m256i dot_u8s8(__m256i sum, __m256i u, __m256i s) noexcept {
-    return _mm256_dpbusd_avx_epi32(sum, u, s);
+    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(u), "v"(s));  // see add_words
+    return sum;
   }
   [[nodiscard]] static __m256i dot_u7s8(__m256i sum, __m256i u, __m256i s) noexcept { return dot_u8s8(sum, u, s); }
   [[nodiscard]] static __m256i dot_words(__m256i sum, __m256i a, __m256i b) noexcept {
-    return _mm256_dpwssd_avx_epi32(sum, a, b);
+    __asm__("%{vex%} vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+    return sum;
   }
 };
 
@@ -235,12 +258,16 @@ struct dot_avx512 {
     return _mm512_add_epi32(sum, _mm512_add_epi32(low_sums, top_sums));
   }
 
+  [[nodiscard]] static __m512i dot_bytes(__m512i sum, __m512i u, __m512i s) noexcept {
+    return add_words(sum, _mm512_maddubs_epi16(u, s));
+  }
+  [[nodiscard]] static __m512i sum_words(__m512i a) noexcept { return _mm512_madd_epi16(a, _mm512_set1_epi16(1)); }
   [[nodiscard]] static __m512i mul_words(__m512i a, __m512i b) noexcept {
     const __m512i low = _mm512_and_si512(b, _mm512_set1_epi32(0xffff));
     return _mm512_mullo_epi16(a, _mm512_or_si512(low, shift_left<16>(b)));
   }
   [[nodiscard]] static __m512i dot_words(__m512i sum, __m512i a, __m512i b) noexcept {
-    return keep(_mm512_add_epi32(sum, _mm512_madd_epi16(a, b)));
+    return add_i32(sum, _mm512_madd_epi16(a, b));
   }
 
   [[nodiscard]] static __m512i low_nibbles(__m512i a) noexcept { return _mm512_and_si512(a, _mm512_set1_epi8(0x0f)); }
@@ -256,7 +283,8 @@ struct dot_avx512_vnni_bf16 : dot_avx512 {
     return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b);
   }
   [[nodiscard]] static __m512i dot_u8s8(__m512i sum, __m512i u, __m512i s) noexcept {
-    return _mm512_dpbusd_epi32(sum, u, s);
+    __asm__("vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(u), "v"(s));  // see add_words
+    return sum;
   }
   [[nodiscard]] static __m512i dot_u7s8(__m512i sum, __m512i u, __m512i s) noexcept { return dot_u8s8(sum, u, s); }
   static void store_pair(bf16* to, __m512 even, __m512 odd) noexcept {
