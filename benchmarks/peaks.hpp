@@ -77,6 +77,8 @@ TULU_PEAK_LOOP(int16_multiply_add_zmm, TULU_ZMM_OPERAND,
 // The way of processors without VNNI, whose sums of 16 bits must be brought to 32 now and then.
 TULU_PEAK_LOOP(int8_multiply_add_ymm, TULU_YMM_OPERAND,
                "vpmaddubsw %%ymm15, %%ymm15, %%ymm14\n vpaddw %%ymm14, %%ymm\\sum, %%ymm\\sum")
+TULU_PEAK_LOOP(int8_multiply_add_zmm, TULU_ZMM_OPERAND,
+               "vpmaddubsw %%zmm15, %%zmm15, %%zmm14\n vpaddw %%zmm14, %%zmm\\sum, %%zmm\\sum")
 
 /// Eight tiles of 16 rows of 64 bytes.
 struct tile_shape {
@@ -153,6 +155,8 @@ inline std::vector<figure> figures() {
     out.push_back({"int16_gops", "GOP/s", {"VPMADDWD, 256 bits", sums * 16 * 2, int16_multiply_add_ymm}});
   if (cpu.avx512_vnni)
     out.push_back({"int8_gops", "GOP/s", {"VPDPBUSD, 512 bits", sums * 64 * 2, int8_dot_zmm}});
+  else if (cpu.avx512bw)
+    out.push_back({"int8_gops", "GOP/s", {"VPMADDUBSW, 512 bits", sums * 64 * 2, int8_multiply_add_zmm}});
   else if (cpu.avx_vnni)
     out.push_back({"int8_gops", "GOP/s", {"VPDPBUSD, 256 bits", sums * 32 * 2, int8_dot_ymm}});
   else if (cpu.avx2)

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <iterator>
 #include <numeric>
 #include <random>
 #include <string>
@@ -28,7 +27,8 @@ using tulu::test::unit;
 using tulu::test::worst_ratio;
 
 constexpr float untouched = 7777;
-/// Levels without sign are multiplied, up to 255 of them for a weight of 128, and their middle is taken off at the end.
+/// Beside columns: in bytes, what is summed is up to 255 times a scale where the weight is 1 of it, and the rest taken
+/// off at the end.
 constexpr double cancelled = 300;
 constexpr dtype panel_types[] = {dtype::q4_0, dtype::q4_1, dtype::q5_0, dtype::q5_1,
                                  dtype::q8_0, dtype::q4_k, dtype::q5_k, dtype::q6_k};
@@ -99,7 +99,7 @@ struct product {
           magnitude += std::abs(term);
           rounded += std::abs(all_weights[r * columns + k]) * x_errors[t * x_stride() + k];
         }
-        const double order = unit * (static_cast<double>(columns) + 3 + cancelled);
+        const double order = unit * (static_cast<double>(columns) + (form == panel_form::bytes ? cancelled : 3));
         worst.see(static_cast<double>(y[at]), sum,
                   (order + relative) * magnitude + rounded + unit * std::abs(sum) + 1e-30);
       }
@@ -217,7 +217,7 @@ TEST_CASE("products of panels with many tokens are near those of the weights for
 
 TEST_CASE("a product with many tokens has the same bits however its rows are divided") {
   for (const model_table* table : tulu::test::usable_models())
-    for (const dtype type : {dtype::q8_0, dtype::q4_k, dtype::q6_k}) {
+    for (const dtype type : {dtype::q8_0, dtype::q4_k, dtype::q5_k, dtype::q6_k}) {
       if (table->panels_times_many[model_table::at(type)] == nullptr) continue;
       INFO(std::string{table->backend}, " ", tulu::name(type));
       product data{type, 61, 768, 40, 5};
@@ -231,7 +231,7 @@ TEST_CASE("a product with many tokens has the same bits however its rows are div
 
 TEST_CASE("a product with many tokens has the same bits however many there are") {
   for (const model_table* table : tulu::test::usable_models())
-    for (const dtype type : {dtype::q8_0, dtype::q4_k, dtype::q6_k}) {
+    for (const dtype type : {dtype::q8_0, dtype::q4_k, dtype::q5_k, dtype::q6_k}) {
       if (table->panels_times_many[model_table::at(type)] == nullptr) continue;
       INFO(std::string{table->backend}, " ", tulu::name(type));
       product data{type, 64, 768, 40, 6};
@@ -245,30 +245,47 @@ TEST_CASE("a product with many tokens has the same bits however many there are")
     }
 }
 
+/// Blocks whose levels are all the lowest or all the highest, with scales and minima of 1 and the largest of their own.
+std::vector<std::byte> extreme_blocks(dtype type, std::size_t count, bool highest) {
+  const std::size_t bytes = tulu::traits(type).bytes;
+  std::vector<std::byte> blocks(tulu::bytes_of(type, count), highest ? std::byte{0xff} : std::byte{0});
+  if (type == dtype::q8_0) std::fill(blocks.begin(), blocks.end(), highest ? std::byte{0x7f} : std::byte{0x80});
+  const auto [offset, halves] = tulu::detail::halves_of(type);
+  const tulu::f16 one = tulu::from_float<tulu::f16>(1);
+  for (std::size_t at = 0; at < blocks.size(); at += bytes) {
+    if (type == dtype::q6_k)
+      std::fill_n(blocks.begin() + static_cast<std::ptrdiff_t>(at + offsetof(tulu::q6_k, scales)), 16, std::byte{0x80});
+    for (std::size_t k = 0; k < halves; ++k) std::memcpy(&blocks[at + offset + k * sizeof one], &one, sizeof one);
+  }
+  return blocks;
+}
+
 TEST_CASE("sums of the largest whole numbers do not wrap") {
+  constexpr std::size_t columns = 512;
   for (const model_table* table : tulu::test::usable_models())
-    for (const float activation : {1.0F, -1.0F}) {
-      if (table->panels_times_many[model_table::at(dtype::q6_k)] == nullptr) continue;
-      INFO(std::string{table->backend}, " ", activation);
-      product data{dtype::q6_k, 16, 512, few_tokens, 7};
-      tulu::q6_k block{};  // every level is -32
-      std::fill(std::begin(block.scales), std::end(block.scales), std::int8_t{-128});
-      block.scale = tulu::from_float<tulu::f16>(1);
-      const std::vector<tulu::q6_k> blocks(16 * 512 / tulu::q6_k::block, block);
-      tulu::kernel::pack_panels(dtype::q6_k, reinterpret_cast<const std::byte*>(blocks.data()), 16, 512,
-                                data.panels.data());
-      std::fill_n(data.x.floats(), data.tokens * data.x_stride(), activation);
-      for (const bool many : {false, true}) {
-        std::vector<float> y(few_tokens * data.y_stride());
-        if (many)
-          data.many(*table, 0, 16, y.data(), false);
-        else
-          data.few(*table, 0, 16, 0, few_tokens, y.data(), false);
-        for (std::size_t t = 0; t < few_tokens; ++t)
-          CHECK(static_cast<double>(y[t * data.y_stride() + 3]) ==
-                doctest::Approx(4096.0 * 512 * static_cast<double>(activation)).epsilon(1e-4));
+    for (const dtype type : panel_types)
+      for (const bool highest : {false, true}) {
+        if (table->panels_times_many[model_table::at(type)] == nullptr) continue;
+        INFO(std::string{table->backend}, " ", tulu::name(type), " ", highest);
+        product data{type, 16, columns, few_tokens, 7};
+        const auto blocks = extreme_blocks(type, 16 * columns, highest);
+        tulu::kernel::pack_panels(type, blocks.data(), 16, columns, data.panels.data());
+        std::vector<float> row(columns);
+        tulu::decode(type, blocks.data(), row.data(), columns);
+        for (const float activation : {1.0F, -1.0F}) {
+          std::fill_n(data.x.floats(), data.tokens * data.x_stride(), activation);
+          const double wanted = static_cast<double>(activation) * std::accumulate(row.begin(), row.end(), 0.0);
+          for (const bool many : {false, true}) {
+            std::vector<float> y(few_tokens * data.y_stride());
+            if (many)
+              data.many(*table, 0, 16, y.data(), false);
+            else
+              data.few(*table, 0, 16, 0, few_tokens, y.data(), false);
+            for (std::size_t t = 0; t < few_tokens; ++t)
+              CHECK(static_cast<double>(y[t * data.y_stride() + 3]) == doctest::Approx(wanted).epsilon(1e-4));
+          }
+        }
       }
-    }
 }
 
 TEST_CASE("what is no number spoils the products it belongs to") {

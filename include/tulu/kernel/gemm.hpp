@@ -2,6 +2,7 @@
 
 #include <concepts>
 #include <cstddef>
+#include <type_traits>
 
 #include <tulu/kernel/decode.hpp>
 #include <tulu/kernel/elementwise.hpp>

@@ -8,6 +8,7 @@
 #include <tulu/kernel/gemm.hpp>
 #include <tulu/kernel/gemv.hpp>
 #include <tulu/kernel/kv_panels.hpp>
+#include <tulu/kernel/panel_form.hpp>
 #include <tulu/kernel/panel_gemm.hpp>
 #include <tulu/kernel/panel_gemv.hpp>
 #include <tulu/kernel/rms_norm.hpp>
@@ -100,8 +101,12 @@ struct weight_entries {
   }
   static constexpr by_weight<panel_form> panel_products{product_of<Weights>()...};
   template <panel_form Form>
+  static constexpr bool takes = ((panel_weight<Weights> && product_of<Weights>() == Form) || ...);
+  static_assert(!(takes<panel_form::f32> && takes<panel_form::words>), "they share a place in the workspace");
+  static_assert(!(takes<panel_form::bf16> && takes<panel_form::bytes>), "they share a place in the workspace");
+  template <panel_form Form>
   static constexpr pack_many_function pack_of() noexcept {
-    if constexpr (((panel_weight<Weights> && product_of<Weights>() == Form) || ...)) return &pack_many<Backend, Form>;
+    if constexpr (takes<Form> && !has_multiply<Backend>) return &pack_many<Backend, Form>;
     return nullptr;
   }
 };

@@ -6,6 +6,7 @@
 #include <tulu/kernel/panel_format.hpp>
 #include <tulu/kernel/product_scalar.hpp>
 #include <tulu/kernel/token_groups.hpp>
+#include <tulu/scalar/bf16.hpp>
 
 namespace tulu::kernel {
 

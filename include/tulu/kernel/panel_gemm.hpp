@@ -192,8 +192,8 @@ void unpack_panel(const std::byte* panel, std::size_t columns, std::size_t first
 }
 
 /// The products of `Panels` panels, `panel_stride` elements apart, with `Tokens` tokens over one block of columns.
-template <class Backend, std::size_t Panels, std::size_t Tokens, class Scalar>
-void multiply_panels(const Scalar* panels, std::size_t panel_stride, std::size_t depth, const Scalar* x,
+template <class Backend, std::size_t Panels, std::size_t Tokens>
+void multiply_panels(const float* panels, std::size_t panel_stride, std::size_t depth, const float* x,
                      std::size_t x_stride, std::size_t rows, float* y, std::size_t y_stride, bool add) noexcept {
   using f32 = typename Backend::f32;
   constexpr std::size_t registers = panel_registers<Backend>, lanes = Backend::lanes;
@@ -201,24 +201,19 @@ void multiply_panels(const Scalar* panels, std::size_t panel_stride, std::size_t
   unroll<Panels>([&](auto p) {
     unroll<Tokens>([&](auto t) { unroll<registers>([&](auto r) { sums[p][t][r] = Backend::set(0); }); });
   });
-  using products = products_of<Backend, Scalar>;
-  constexpr std::size_t step = product_step<Scalar>;
-  for (std::size_t k = 0; k < depth; k += step, panels += step * panel_rows, x += step) {
-    typename products::operand weights[Panels][registers];
+  for (std::size_t k = 0; k < depth; ++k, panels += panel_rows, ++x) {
+    f32 weights[Panels][registers];
     unroll<Panels>([&](auto p) {
-      unroll<registers>([&](auto r) { weights[p][r] = products::load(panels + p * panel_stride + r * lanes * step); });
+      unroll<registers>([&](auto r) { weights[p][r] = Backend::load(panels + p * panel_stride + r * lanes); });
     });
     unroll<Tokens>([&](auto t) {
-      const auto token = products::broadcast(x + t * x_stride);
+      const f32 token = Backend::set(x[t * x_stride]);
       unroll<Panels>([&](auto p) {
-        unroll<registers>([&](auto r) { sums[p][t][r] = products::add(weights[p][r], token, sums[p][t][r]); });
+        unroll<registers>([&](auto r) { sums[p][t][r] = Backend::fma(weights[p][r], token, sums[p][t][r]); });
       });
     });
   }
-  unroll<Panels>([&](auto p) {
-    const std::size_t present = rows - p * panel_rows < panel_rows ? rows - p * panel_rows : panel_rows;
-    store_products<Backend, Tokens>(sums[p], present, y + p * panel_rows, y_stride, add);
-  });
+  store_panels<Backend, Panels, Tokens>(sums, rows, y, y_stride, add);
 }
 
 /// One block of columns of up to four panels; elements are floating-point numbers, or groups.

@@ -48,7 +48,7 @@ struct panel_products {
                         const token_group* tokens, std::size_t stride, sums& total) noexcept {
     using format = panel_format<Weight>;
     using reader = panel_reader<Backend, Weight>;
-    if constexpr (few_in_words<Backend> && format::bits == 4)
+    if constexpr (has_word_products<Backend> && format::bits == 4)
       add_nibbles(levels, reader::scale(scales, group, 0, r), r, tokens, stride, total);
     else
       add_quads(levels, scales, group, r, tokens, stride, total);
@@ -131,6 +131,16 @@ void store_products(const typename Backend::f32 (&sums)[Tokens][panel_registers<
       for (std::size_t row = 0; row < rows; ++row) y[row] = add ? y[row] + some[row] : some[row];
     }
   }
+}
+
+/// Adds or writes the sums of panels that follow each other, in which only `rows` rows are wanted.
+template <class Backend, std::size_t Panels, std::size_t Tokens>
+void store_panels(const typename Backend::f32 (&sums)[Panels][Tokens][panel_registers<Backend>], std::size_t rows,
+                  float* y, std::size_t y_stride, bool add) noexcept {
+  unroll<Panels>([&](auto p) {
+    const std::size_t present = rows - p * panel_rows < panel_rows ? rows - p * panel_rows : panel_rows;
+    store_products<Backend, Tokens>(sums[p], present, y + p * panel_rows, y_stride, add);
+  });
 }
 
 /// Tokens for which a panel is read once: as many as have their sums in registers.

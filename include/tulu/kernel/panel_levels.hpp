@@ -8,11 +8,10 @@
 #include <tulu/kernel/panel_reader.hpp>
 #include <tulu/kernel/product_scalar.hpp>
 #include <tulu/kernel/token_groups.hpp>
-#include <tulu/simd/backend.hpp>
 
 // Products of quantised weights in panels with many tokens in whole numbers of 8 bits, four times as many to an
-// instruction as of float32: exact but for the rounding of activations to token_groups, and summed in float32 group by
-// group. Groups that are `fine` are multiplied a second time, with their low bytes.
+// instruction as of float32: exact within a group but for the rounding of activations to token_groups, and summed in
+// float32 group by group. Groups that are `fine` are multiplied a second time, with their low bytes.
 namespace tulu::kernel::detail {
 
 /// A group of 32 columns of a panel in bytes: a weight is level × scale + offset, with those of its part of the group.
@@ -28,6 +27,7 @@ struct panel_levels {
 template <class Backend, class Weight>
 struct level_unpacker {
   using format = panel_format<Weight>;
+  static_assert(!format::has_offset || format::middle == 0);
 
   /// Rows r × lanes and following of group `group` of a block.
   static void unpack_group(const std::byte* levels, const std::byte* scales, std::size_t group, std::size_t r,
@@ -55,10 +55,7 @@ struct byte_sums {
   using sum = typename Backend::i32;
   static sum zero() noexcept { return Backend::set_i32(0); }
   static sum add(sum before, typename Backend::bytes levels, typename Backend::bytes token) noexcept {
-    if constexpr (Bits < 8)
-      return Backend::dot_u7s8(before, levels, token);
-    else
-      return Backend::dot_u8s8(before, levels, token);
+    return dot_levels<Backend, Bits>(before, levels, token);
   }
   static typename Backend::f32 total(sum of) noexcept { return Backend::to_f32(of); }
 };
@@ -67,7 +64,8 @@ struct byte_sums {
 template <class Backend, std::size_t Bits, std::size_t Quads>
 requires(byte_product_bits<Backend> == 0) struct byte_sums<Backend, Bits, Quads> {
   static constexpr std::size_t most = INT16_MAX / (2 * 127 * ((1 << Bits) - 1));
-  static constexpr std::size_t quads = most >= Quads ? Quads : most >= 4 ? 4 : 2;
+  static constexpr std::size_t quads = most >= Quads ? Quads : 4;
+  static_assert(quads <= most);
   using sum = typename Backend::pairs;
   static sum zero() noexcept { return Backend::zero_words(); }
   static sum add(sum before, typename Backend::bytes levels, typename Backend::bytes token) noexcept {
@@ -144,12 +142,11 @@ void multiply_panels(const panel_levels<Format>* panels, std::size_t panel_strid
       if (x[t * x_stride].fine != 0)
         add_group<Backend, Panels, 1, token_bytes::low>(panels, panel_stride, x + t * x_stride, x_stride, total + t);
   }
+  typename Backend::f32 by_panel[Panels][Tokens][registers];
   unroll<Panels>([&](auto p) {
-    typename Backend::f32 of_panel[Tokens][registers];
-    unroll<Tokens>([&](auto t) { unroll<registers>([&](auto r) { of_panel[t][r] = total[t][p][r]; }); });
-    const std::size_t present = rows - p * panel_rows < panel_rows ? rows - p * panel_rows : panel_rows;
-    store_products<Backend, Tokens>(of_panel, present, y + p * panel_rows, y_stride, add);
+    unroll<Tokens>([&](auto t) { unroll<registers>([&](auto r) { by_panel[p][t][r] = total[t][p][r]; }); });
   });
+  store_panels<Backend, Panels, Tokens>(by_panel, rows, y, y_stride, add);
 }
 
 }  // namespace tulu::kernel::detail

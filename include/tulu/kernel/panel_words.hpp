@@ -14,11 +14,12 @@
 // as of float32: exact but for the rounding of activations to token_groups, and summed in float32 group by group.
 namespace tulu::kernel::detail {
 
-/// A group of 32 columns of a panel as dot_words takes it: a weight is word × scale (+ offset).
+/// A group of 32 columns of a panel as dot_words takes it: a weight is word × scale.
 template <class Format>
 struct panel_words {
-  std::int16_t words[16][2 * panel_rows];                ///< of each quad the even columns, then the odd ones
-  float scales[Format::has_offset ? 2 : 1][panel_rows];  ///< then the offsets
+  static_assert(!Format::has_offset);
+  std::int16_t words[16][2 * panel_rows];  ///< of each quad the even columns, then the odd ones
+  float scales[panel_rows];
 };
 
 /// Makes groups of a panel panel_words. Scales of half a group, of 8 bits, are multiplied into the words.
@@ -51,10 +52,9 @@ struct word_unpacker {
       });
     });
     if constexpr (by_part)
-      Backend::store(out->scales[0] + at, reader::block_scale(scales, r));
+      Backend::store(out->scales + at, reader::block_scale(scales, r));
     else
-      Backend::store(out->scales[0] + at, reader::scale(scales, group, 0, r));
-    if constexpr (format::has_offset) Backend::store(out->scales[1] + at, reader::offset(scales, group, r));
+      Backend::store(out->scales + at, reader::scale(scales, group, 0, r));
   }
 };
 
@@ -89,20 +89,12 @@ void multiply_panels(const panel_words<Format>* panels, std::size_t panel_stride
       });
     }
     each([&](auto p, auto t, auto r) {
-      const f32 scale = Backend::load(panels[p * panel_stride].scales[0] + r * lanes);
+      const f32 scale = Backend::load(panels[p * panel_stride].scales + r * lanes);
       total[p][t][r] = Backend::fma(Backend::mul(scale, Backend::set(x[t * x_stride].scale)),
                                     Backend::to_f32(sums[p][t][r]), total[p][t][r]);
     });
-    if constexpr (Format::has_offset)
-      each([&](auto p, auto t, auto r) {
-        total[p][t][r] = Backend::fma(Backend::load(panels[p * panel_stride].scales[1] + r * lanes),
-                                      Backend::set(x[t * x_stride].total), total[p][t][r]);
-      });
   }
-  unroll<Panels>([&](auto p) {
-    const std::size_t present = rows - p * panel_rows < panel_rows ? rows - p * panel_rows : panel_rows;
-    store_products<Backend, Tokens>(total[p], present, y + p * panel_rows, y_stride, add);
-  });
+  store_panels<Backend, Panels, Tokens>(total, rows, y, y_stride, add);
 }
 
 }  // namespace tulu::kernel::detail

@@ -28,9 +28,6 @@ inline constexpr std::size_t byte_product_bits = [] {
   if constexpr (requires { Backend::byte_product_bits; }) return Backend::byte_product_bits;
   return std::size_t{0};
 }();
-/// Whether quantised weights are multiplied with few tokens in words.
-template <class Backend>
-inline constexpr bool few_in_words = has_word_products<Backend>&& byte_product_bits<Backend> == 0;
 
 /// Whether products of this type are computed in the tiles of the backend.
 template <class Backend, class Scalar>

@@ -9,9 +9,9 @@
 
 namespace tulu::kernel {
 
-/// 32 activations as whole numbers of 15 bits: activation i is scale × whole[i], with an error of at most 2^-15 of the
-/// largest magnitude among them, or, unless `fine`, 2^-8. How the whole numbers lie is known to the kernels that the
-/// function which made them, group_tokens or pack_many, is for.
+/// 32 activations as whole numbers of 15 bits: activation i is scale × whole[i], with an error of at most half of
+/// 1 / 16256 of the largest magnitude among them, or, unless `fine`, of 1 / 127. How the whole numbers lie is known to
+/// the kernels that the function which made them, group_tokens or pack_many, is for.
 struct token_group {
   static constexpr std::size_t size = 32;
   static constexpr std::int32_t largest = 127 * 128;  ///< of the whole numbers
@@ -27,6 +27,16 @@ struct token_group {
 
 namespace detail {
 
+/// The sum and the products of levels of `Bits` bits with bytes of tokens.
+template <class Backend, std::size_t Bits>
+[[nodiscard]] typename Backend::i32 dot_levels(typename Backend::i32 sum, typename Backend::bytes levels,
+                                               typename Backend::bytes token) noexcept {
+  if constexpr (Bits < 8)
+    return Backend::dot_u7s8(sum, levels, token);
+  else
+    return Backend::dot_u8s8(sum, levels, token);
+}
+
 /// Sums of products of levels, whole numbers of `Bits` bits without sign, with those of a token_group. A whole number
 /// of this is 128 × high + low: two products with bytes take the place of one with floats.
 template <class Backend, std::size_t Bits>
@@ -36,24 +46,18 @@ struct level_products {
 
   explicit level_products(std::int32_t start) noexcept : high_(Backend::set_i32(0)), low_(Backend::set_i32(start)) {}
   void add(bytes levels, const std::int8_t* whole, std::size_t quad) noexcept {
-    high_ = dot(high_, levels, Backend::set_bytes(whole + 4 * quad));
-    low_ = dot(low_, levels, Backend::set_bytes(whole + token_group::size + 4 * quad));
+    high_ = dot_levels<Backend, Bits>(high_, levels, Backend::set_bytes(whole + 4 * quad));
+    low_ = dot_levels<Backend, Bits>(low_, levels, Backend::set_bytes(whole + token_group::size + 4 * quad));
   }
   [[nodiscard]] i32 sum() const noexcept { return Backend::template shift_left<7>(high_) + low_; }
 
  private:
-  [[nodiscard]] static i32 dot(i32 sum, bytes levels, bytes token) noexcept {
-    if constexpr (Bits < 8)
-      return Backend::dot_u7s8(sum, levels, token);
-    else
-      return Backend::dot_u8s8(sum, levels, token);
-  }
   i32 high_, low_;
 };
 
 /// The order of level_products: all high bytes, then all low ones.
 template <class Backend>
-void store_bytes(const std::int32_t* whole, std::int8_t* out) noexcept {
+void store_high_and_low(const std::int32_t* whole, std::int8_t* out) noexcept {
   for (std::size_t i = 0; i < token_group::size; ++i) {
     const std::int32_t high = (whole[i] + 64) >> 7;
     out[i] = static_cast<std::int8_t>(high);
@@ -63,7 +67,7 @@ void store_bytes(const std::int32_t* whole, std::int8_t* out) noexcept {
 
 /// The same sums for a backend that multiplies words faster than bytes.
 template <class Backend, std::size_t Bits>
-requires few_in_words<Backend>
+requires has_word_products<Backend>
 struct level_products<Backend, Bits> {
   using i32 = typename Backend::i32;
   using bytes = typename Backend::bytes;
@@ -154,7 +158,7 @@ void round_tokens(const float* x, std::size_t columns, token_group* out, float c
     if constexpr (Words)
       store_words<Backend>(whole, out->whole);
     else
-      store_bytes<Backend>(whole, out->whole);
+      store_high_and_low<Backend>(whole, out->whole);
     for (std::size_t half = 0; half < 2; ++half) {
       std::int32_t sum = 0;
       for (std::size_t i = 0; i < size / 2; ++i) sum += whole[half * size / 2 + i];
@@ -169,7 +173,7 @@ void round_tokens(const float* x, std::size_t columns, token_group* out, float c
 /// See group_tokens_function.
 template <simd::backend Backend>
 void group_tokens(const float* x, std::size_t columns, token_group* out) noexcept {
-  detail::round_tokens<Backend, detail::few_in_words<Backend>>(x, columns, out);
+  detail::round_tokens<Backend, detail::has_word_products<Backend>>(x, columns, out);
 }
 
 }  // namespace tulu::kernel

@@ -8,6 +8,7 @@
 #include <tulu/core/executor.hpp>
 #include <tulu/core/function_ref.hpp>
 #include <tulu/kernel/model_table.hpp>
+#include <tulu/kernel/panel_form.hpp>
 #include <tulu/kernel/weight_matrix.hpp>
 #include <tulu/model/workspace.hpp>
 #include <tulu/tensor/dtype.hpp>
@@ -133,8 +134,8 @@ class linear_layers {
         kernels_->multiply_few[type](rows, count, columns, x, columns, tokens, y, weights.rows, layer.add);
       }
     } else if (weights.in_panels()) {
-      kernels_->panels_times_many[type](rows, count, columns, space_->packed(kernels_->panel_product[type]), tokens, y,
-                                        weights.rows, layer.add, space_->scratch(thread));
+      kernels_->panels_times_many[type](rows, count, columns, space_->packed(form_of(weights)), tokens, y, weights.rows,
+                                        layer.add, space_->scratch(thread));
     } else {
       kernels_->multiply_many[type](rows, count, columns, space_->tiles(kernels_->row_product[type]), tokens, y,
                                     weights.rows, layer.add, space_->scratch(thread));

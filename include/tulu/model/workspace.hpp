@@ -10,6 +10,7 @@
 #include <tulu/core/checked.hpp>
 #include <tulu/core/error.hpp>
 #include <tulu/kernel/model_table.hpp>
+#include <tulu/kernel/panel_form.hpp>
 #include <tulu/tensor/dtype.hpp>
 
 namespace tulu {

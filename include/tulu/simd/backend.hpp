@@ -106,7 +106,7 @@ concept dot_backend = backend<B> &&
 };
 
 /// Products of words, signed elements of 16 bits, two to a lane in a register of `pairs`: for backends that multiply
-/// them faster than floats. `has_word_products` says so.
+/// them faster than floats, as `has_word_products` says, and bytes only with sums of two in a word.
 template <class B>
 concept word_backend = dot_backend<B> && B::has_word_products &&
     requires(typename B::i32 i, typename B::pairs p, typename B::bytes b, const std::int8_t* s8s,

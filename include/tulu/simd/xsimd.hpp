@@ -205,7 +205,6 @@ template <class Dot>
 struct avx2_with : xsimd_backend<xsimd::fma3<xsimd::avx2>, x86::float16_avx2, Dot> {
   using backend = xsimd_backend<xsimd::fma3<xsimd::avx2>, x86::float16_avx2, Dot>;
   using f32 = typename backend::f32;
-  static constexpr bool has_word_products = true;
 
   using backend::load_two;
   static void load_two(const bf16* from, f32& first, f32& second) noexcept {
@@ -227,6 +226,7 @@ struct avx2_with : xsimd_backend<xsimd::fma3<xsimd::avx2>, x86::float16_avx2, Do
 
 struct avx2 : avx2_with<x86::dot_avx2> {
   static constexpr const char* name = "avx2";
+  static constexpr bool has_word_products = true;
 };
 static_assert(word_backend<avx2>);
 
@@ -236,7 +236,7 @@ struct avx2_vnni : avx2_with<x86::dot_avx2_vnni> {
   static constexpr const char* name = "avx2_vnni";
   static constexpr std::size_t byte_product_bits = 8;
 };
-static_assert(word_backend<avx2_vnni>);
+static_assert(dot_backend<avx2_vnni>);
 #endif
 #endif
 
@@ -264,7 +264,7 @@ static_assert(word_backend<avx512>);
 #define TULU_SIMD_AVX512_VNNI_BF16 1
 struct avx512_vnni_bf16 : avx512_with<x86::dot_avx512_vnni_bf16> {
   static constexpr const char* name = "avx512_vnni_bf16";
-  /// dot_bf16 is one instruction, and store_pair there to make its operands.
+  /// dot_bf16 is one instruction.
   static constexpr bool has_bf16_products = true;
   static constexpr std::size_t byte_product_bits = 8;
 

@@ -189,14 +189,10 @@ struct dot_avx2 {
 
 struct dot_avx2_vnni : dot_avx2 {
   [[nodiscard]] static __m256i dot_u8s8(__m256i sum, __m256i u, __m256i s) noexcept {
-    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+v"(sum) : "v"(u), "v"(s));  // see add_words
+    __asm__("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum) : "x"(u), "x"(s));  // see add_words
     return sum;
   }
   [[nodiscard]] static __m256i dot_u7s8(__m256i sum, __m256i u, __m256i s) noexcept { return dot_u8s8(sum, u, s); }
-  [[nodiscard]] static __m256i dot_words(__m256i sum, __m256i a, __m256i b) noexcept {
-    __asm__("%{vex%} vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
-    return sum;
-  }
 };
 
 #endif
