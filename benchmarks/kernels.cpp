@@ -210,7 +210,7 @@ void many_tokens(benchmark::State& state, const model_table* table, dtype type, 
                                                   tulu::kernel::multiply_scratch(tokens, table->tile_tokens))};
   const auto* const floats = reinterpret_cast<const float*>(x.data());
   if (in_panels) {
-    table->pack_many[static_cast<std::size_t>(form)](floats, size, 0, tokens, tokens, size, packed.data());
+    table->pack_many[model_table::at(form)](floats, size, 0, tokens, tokens, size, packed.data());
   } else {
     const std::size_t tile = table->tile_tokens;
     const dtype product = table->row_product[at];

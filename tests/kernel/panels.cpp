@@ -73,7 +73,7 @@ struct product {
     const panel_form form = table.panel_product[at];
     elements packed{dtype::u8, tulu::kernel::packed_tokens(tokens) * columns / 32 * tulu::kernel::form_bytes(form)};
     elements scratch{dtype::f32, tulu::kernel::many_scratch(tokens)};
-    table.pack_many[static_cast<std::size_t>(form)](x.floats(), x_stride(), 0, tokens, tokens, columns, packed.data());
+    table.pack_many[model_table::at(form)](x.floats(), x_stride(), 0, tokens, tokens, columns, packed.data());
     table.panels_times_many[at](panel(first), count, columns, packed.data(), tokens, y + first, y_stride(), add,
                                 scratch.floats());
   }

@@ -52,11 +52,12 @@ struct model_table {
   /// Whether weights may lie in panels: then every type that has_panels has its kernels.
   [[nodiscard]] bool has_panels() const noexcept { return panels_times_few[at(dtype::q8_0)] != nullptr; }
 
-  /// The place of a type in both kinds of array.
+  /// The place of a type, or of a form, in its arrays.
   [[nodiscard]] static constexpr std::size_t at(dtype type) noexcept {
     const auto index = [](dtype of) { return static_cast<std::size_t>(of); };
     return type < dtype::q4_0 ? index(type) - index(dtype::f16) : 3 + index(type) - index(dtype::q4_0);
   }
+  [[nodiscard]] static constexpr std::size_t at(panel_form form) noexcept { return static_cast<std::size_t>(form); }
   [[nodiscard]] static constexpr std::size_t cache_at(dtype type) noexcept {
     return type == dtype::q8_0 ? 3 : at(type);
   }

@@ -13,6 +13,7 @@
 #include <tulu/kernel/panel_reader.hpp>
 #include <tulu/kernel/panel_words.hpp>
 #include <tulu/kernel/product_scalar.hpp>
+#include <tulu/kernel/rms_norm.hpp>
 #include <tulu/kernel/token_groups.hpp>
 #include <tulu/simd/backend.hpp>
 
@@ -67,17 +68,6 @@ using panels_times_many_function = void (*)(const std::byte* panels, std::size_t
 }
 
 namespace detail {
-
-/// The mean of the squares of `count` activations, a multiple of 32.
-template <class Backend>
-[[nodiscard]] float mean_square(const float* x, std::size_t count) noexcept {
-  auto sum = Backend::set(0);
-  for (std::size_t i = 0; i < count; i += Backend::lanes) {
-    const auto value = Backend::load(x + i);
-    sum = Backend::fma(value, value, sum);
-  }
-  return Backend::sum(sum) / static_cast<float>(count);
-}
 
 /// See pack_many_function; for products in words or in bytes.
 template <class Backend, panel_form Form>
@@ -143,13 +133,11 @@ struct panel_unpacker {
   static constexpr std::size_t lanes = Backend::lanes;
 
   /// Rows r × lanes and following of group `group` of a block.
-  static void unpack_group(const std::byte* levels, const std::byte* scales, std::size_t group, std::size_t r,
-                           Scalar* out) noexcept {
+  static void unpack_group(const typename Backend::bytes (&quads)[8], const std::byte* scales, std::size_t group,
+                           std::size_t r, Scalar* out) noexcept {
     using format = panel_format<Weight>;
     using reader = panel_reader<Backend, Weight>;
     constexpr std::size_t parts = panel_group / format::scale_columns, quads_of_part = 8 / parts;
-    typename Backend::bytes quads[8];
-    reader::load_levels(levels, r, quads);
     f32 offset = Backend::set(0);
     if constexpr (format::has_offset) offset = reader::offset(scales, group, r);
     unroll<parts>([&](auto part) {
@@ -186,9 +174,11 @@ void unpack_panel(const std::byte* panel, std::size_t columns, std::size_t first
   constexpr std::size_t of_block = Weight::block / panel_group;
   const std::byte* const scales = panel + columns / panel_group * format::level_bytes;
   for (std::size_t at = first; at < first + groups; ++at, out += stride)
-    for (std::size_t r = 0; r < panel_registers<Backend>; ++r)
-      Unpacker::unpack_group(panel + at * format::level_bytes, scales + at / of_block * format::scale_bytes,
-                             at % of_block, r, out);
+    for (std::size_t r = 0; r < panel_registers<Backend>; ++r) {
+      typename Backend::bytes quads[8];
+      panel_reader<Backend, Weight>::load_levels(panel + at * format::level_bytes, r, quads);
+      Unpacker::unpack_group(quads, scales + at / of_block * format::scale_bytes, at % of_block, r, out);
+    }
 }
 
 /// The products of `Panels` panels, `panel_stride` elements apart, with `Tokens` tokens over one block of columns.

@@ -30,12 +30,10 @@ struct level_unpacker {
   static_assert(!format::has_offset || format::middle == 0);
 
   /// Rows r × lanes and following of group `group` of a block.
-  static void unpack_group(const std::byte* levels, const std::byte* scales, std::size_t group, std::size_t r,
-                           panel_levels<format>* out) noexcept {
+  static void unpack_group(const typename Backend::bytes (&quads)[8], const std::byte* scales, std::size_t group,
+                           std::size_t r, panel_levels<format>* out) noexcept {
     using reader = panel_reader<Backend, Weight>;
     const std::size_t at = r * Backend::lanes;
-    typename Backend::bytes quads[8];
-    reader::load_levels(levels, r, quads);
     unroll<8>([&](auto q) { Backend::store_bytes(out->quads[q] + 4 * at, quads[q]); });
     unroll<panel_levels<format>::parts>([&](auto part) {
       const auto scale = reader::scale(scales, group, part, r);
@@ -77,12 +75,12 @@ requires(byte_product_bits<Backend> == 0) struct byte_sums<Backend, Bits, Quads>
 /// What bytes of tokens are multiplied: all high ones, worth 128, or the low ones of one token, worth 1.
 enum class token_bytes : std::size_t { high = 0, low = token_group::size };
 
-/// Adds the products of one group of `Panels` panels, `panel_stride` groups apart, with bytes of `Tokens` tokens; with
-/// the high ones, those of the offsets too.
-template <class Backend, std::size_t Panels, std::size_t Tokens, token_bytes Which, class Format>
+/// Adds the products of one group of `Panels` panels, `panel_stride` groups apart, with bytes of `Tokens` of the tokens
+/// from `first` on; with the high ones, those of the offsets too.
+template <class Backend, std::size_t Tokens, token_bytes Which, std::size_t Panels, std::size_t AllTokens, class Format>
 [[gnu::always_inline]] inline void add_group(
     const panel_levels<Format>* panels, std::size_t panel_stride, const token_group* x, std::size_t x_stride,
-    typename Backend::f32 (*total)[Panels][panel_registers<Backend>]) noexcept {
+    std::size_t first, typename Backend::f32 (&total)[Panels][AllTokens][panel_registers<Backend>]) noexcept {
   using f32 = typename Backend::f32;
   constexpr std::size_t registers = panel_registers<Backend>, lanes = Backend::lanes;
   constexpr std::size_t parts = panel_levels<Format>::parts;
@@ -100,7 +98,8 @@ template <class Backend, std::size_t Panels, std::size_t Tokens, token_bytes Whi
         unroll<registers>([&](auto r) { levels[p][r] = Backend::load_bytes(quad + 4 * r * lanes); });
       });
       unroll<Tokens>([&](auto t) {
-        const auto token = Backend::set_bytes(x[t * x_stride].whole + static_cast<std::size_t>(Which) + 4 * q);
+        const auto token =
+            Backend::set_bytes(x[(first + t) * x_stride].whole + static_cast<std::size_t>(Which) + 4 * q);
         unroll<Panels>([&](auto p) {
           unroll<registers>([&](auto r) { some[t][p][r] = sums::add(some[t][p][r], levels[p][r], token); });
         });
@@ -109,17 +108,17 @@ template <class Backend, std::size_t Panels, std::size_t Tokens, token_bytes Whi
     constexpr std::size_t part = run * sums::quads * parts / 8;
     constexpr bool ends_part = (run + 1) * sums::quads % (8 / parts) == 0;
     unroll<Tokens>([&](auto t) {
-      const token_group& token = x[t * x_stride];
+      const token_group& token = x[(first + t) * x_stride];
       const auto worth = Backend::set(Which == token_bytes::high ? 128 * token.scale : token.scale);
       const auto whole = Backend::set(parts == 1 ? token.total : token.scale * static_cast<float>(token.sums[part]));
       unroll<Panels>([&](auto p) {
         const panel_levels<Format>& panel = panels[p * panel_stride];
         unroll<registers>([&](auto r) {
-          f32 sum = total[t][p][r];
+          f32 sum = total[p][first + t][r];
           if constexpr (Which == token_bytes::high && ends_part)
             sum = Backend::fma(Backend::load(panel.offsets[part] + r * lanes), whole, sum);
           const f32 scale = Backend::mul(Backend::load(panel.scales[part] + r * lanes), worth);
-          total[t][p][r] = Backend::fma(scale, sums::total(some[t][p][r]), sum);
+          total[p][first + t][r] = Backend::fma(scale, sums::total(some[t][p][r]), sum);
         });
       });
     });
@@ -132,21 +131,17 @@ void multiply_panels(const panel_levels<Format>* panels, std::size_t panel_strid
                      const token_group* x, std::size_t x_stride, std::size_t rows, float* y, std::size_t y_stride,
                      bool add) noexcept {
   constexpr std::size_t registers = panel_registers<Backend>;
-  typename Backend::f32 total[Tokens][Panels][registers];
-  for (auto& token : total)
-    for (auto& panel : token)
-      for (auto& sum : panel) sum = Backend::set(0);
+  typename Backend::f32 total[Panels][Tokens][registers];
+  for (auto& panel : total)
+    for (auto& token : panel)
+      for (auto& sum : token) sum = Backend::set(0);
   for (std::size_t group = 0; group < groups; ++group, ++panels, ++x) {
-    add_group<Backend, Panels, Tokens, token_bytes::high>(panels, panel_stride, x, x_stride, total);
+    add_group<Backend, Tokens, token_bytes::high>(panels, panel_stride, x, x_stride, 0, total);
     for (std::size_t t = 0; t < Tokens; ++t)
       if (x[t * x_stride].fine != 0)
-        add_group<Backend, Panels, 1, token_bytes::low>(panels, panel_stride, x + t * x_stride, x_stride, total + t);
+        add_group<Backend, 1, token_bytes::low>(panels, panel_stride, x, x_stride, t, total);
   }
-  typename Backend::f32 by_panel[Panels][Tokens][registers];
-  unroll<Panels>([&](auto p) {
-    unroll<Tokens>([&](auto t) { unroll<registers>([&](auto r) { by_panel[p][t][r] = total[t][p][r]; }); });
-  });
-  store_panels<Backend, Panels, Tokens>(by_panel, rows, y, y_stride, add);
+  store_panels<Backend, Panels, Tokens>(total, rows, y, y_stride, add);
 }
 
 }  // namespace tulu::kernel::detail

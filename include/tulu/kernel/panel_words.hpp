@@ -31,12 +31,10 @@ struct word_unpacker {
                 (format::bits == 6 && std::int64_t{32} * 128 * panel_group * token_group::largest <= INT32_MAX));
 
   /// Rows r × lanes and following of group `group` of a block.
-  static void unpack_group(const std::byte* levels, const std::byte* scales, std::size_t group, std::size_t r,
-                           panel_words<format>* out) noexcept {
+  static void unpack_group(const typename Backend::bytes (&quads)[8], const std::byte* scales, std::size_t group,
+                           std::size_t r, panel_words<format>* out) noexcept {
     using reader = panel_reader<Backend, Weight>;
     const std::size_t at = r * Backend::lanes;
-    typename Backend::bytes quads[8];
-    reader::load_levels(levels, r, quads);
     unroll<2>([&](auto part) {
       auto factor = Backend::set_i32(1);
       if constexpr (by_part) factor = reader::part_scale(scales, group, part, r);

@@ -12,9 +12,11 @@ namespace tulu::kernel {
 using rms_norm_function = void (*)(const float* x, const float* weight, std::size_t n, float epsilon,
                                    float* out) noexcept;
 
-/// See rms_norm_function.
-template <simd::backend Backend>
-void rms_norm(const float* x, const float* weight, std::size_t n, float epsilon, float* out) noexcept {
+namespace detail {
+
+/// The mean of the squares of n elements.
+template <class Backend>
+[[nodiscard]] float mean_square(const float* x, std::size_t n) noexcept {
   constexpr std::size_t lanes = Backend::lanes;
   auto even = Backend::set(0), odd = Backend::set(0);
   const auto square = [](auto value, auto sum) { return Backend::fma(value, value, sum); };
@@ -24,10 +26,19 @@ void rms_norm(const float* x, const float* weight, std::size_t n, float epsilon,
     odd = square(Backend::load(x + i + lanes), odd);
   }
   for (; n - i >= lanes; i += lanes) even = square(Backend::load(x + i), even);
-  if constexpr (lanes > 1) odd = square(detail::load_some<Backend>(x + i, n - i), odd);
-  const float mean = Backend::sum(Backend::add(even, odd)) / static_cast<float>(n);
-  const auto scale = Backend::set(1.0f / std::sqrt(mean + epsilon));
-  for (i = 0; n - i >= lanes; i += lanes)
+  if constexpr (lanes > 1) odd = square(load_some<Backend>(x + i, n - i), odd);
+  return Backend::sum(Backend::add(even, odd)) / static_cast<float>(n);
+}
+
+}  // namespace detail
+
+/// See rms_norm_function.
+template <simd::backend Backend>
+void rms_norm(const float* x, const float* weight, std::size_t n, float epsilon, float* out) noexcept {
+  constexpr std::size_t lanes = Backend::lanes;
+  const auto scale = Backend::set(1.0f / std::sqrt(detail::mean_square<Backend>(x, n) + epsilon));
+  std::size_t i = 0;
+  for (; n - i >= lanes; i += lanes)
     Backend::store(out + i, Backend::mul(Backend::load(weight + i), Backend::mul(Backend::load(x + i), scale)));
   if constexpr (lanes > 1) {
     const auto rest = Backend::mul(detail::load_some<Backend>(x + i, n - i), scale);

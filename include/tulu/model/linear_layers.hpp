@@ -104,8 +104,8 @@ class linear_layers {
     constexpr std::size_t step = 16;
     workers_->parallel_for((tokens + step - 1) / step, [&](std::size_t index, std::size_t) {
       const std::size_t first = index * step;
-      kernels_->pack_many[static_cast<std::size_t>(form)](x, columns, first, std::min(step, tokens - first), tokens,
-                                                          columns, space_->packed(form));
+      kernels_->pack_many[kernel::model_table::at(form)](x, columns, first, std::min(step, tokens - first), tokens,
+                                                         columns, space_->packed(form));
     });
   }
 
