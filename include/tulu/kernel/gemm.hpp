@@ -7,6 +7,7 @@
 #include <tulu/kernel/decode.hpp>
 #include <tulu/kernel/elementwise.hpp>
 #include <tulu/kernel/product_scalar.hpp>
+#include <tulu/kernel/unroll.hpp>
 #include <tulu/scalar/block_scalar.hpp>
 #include <tulu/simd/backend.hpp>
 
@@ -75,35 +76,49 @@ void widen(const Weight* stored, std::size_t first, Scalar* out, std::size_t cou
   }
 }
 
+/// Steps that multiply_tile takes in one round of its loop.
+inline constexpr std::size_t steps_together = 8;
+
 /// out[r][t] = Σ_k w[r][k] × tile[k][t], added to what is there unless `first`. Rows of w are block_columns apart, the
-/// outer loops of a fixed length so that all sums stay in registers.
+/// outer loops of a fixed length so that all sums stay in registers. Meanwhile the elements from `next` on are fetched,
+/// tile_rows / block_rows as many as the tile has: processors do not foresee where the next tile lies.
 template <class Backend, class Scalar, std::size_t registers>
-void multiply_tile(const Scalar* w, const Scalar* tile, std::size_t columns, float* out, bool first) noexcept {
+void multiply_tile(const Scalar* w, const Scalar* tile, std::size_t columns, float* out, bool first,
+                   const Scalar* next) noexcept {
   using f32 = typename Backend::f32;
   constexpr std::size_t rows = Backend::tile_rows, lanes = Backend::lanes;
   constexpr std::size_t width = tile_tokens<Backend>, step = product_step<Scalar>;
+  constexpr std::size_t ahead = steps_together * step * width * rows / block_rows, line = 64 / sizeof(Scalar);
   f32 sums[rows][registers];
-  for (std::size_t r = 0; r < rows; ++r)
-    for (std::size_t v = 0; v < registers; ++v)
-      sums[r][v] = first ? Backend::set(0) : Backend::load(out + r * width + v * lanes);
-  using products = products_of<Backend, Scalar>;
-  for (std::size_t k = 0; k < columns; k += step) {
-    typename products::operand tokens[registers];
-    for (std::size_t v = 0; v < registers; ++v) tokens[v] = products::load(tile + k * width + v * lanes * step);
-    for (std::size_t r = 0; r < rows; ++r) {
-      const auto weight = products::broadcast(w + r * block_columns + k);
-      for (std::size_t v = 0; v < registers; ++v) sums[r][v] = products::add(weight, tokens[v], sums[r][v]);
-    }
+  const auto each = [](auto&& body) { unroll<rows>([&](auto r) { unroll<registers>([&](auto v) { body(r, v); }); }); };
+  if (first) {
+    each([&](auto r, auto v) { sums[r][v] = Backend::set(0); });
+  } else {
+    each([&](auto r, auto v) { sums[r][v] = Backend::load(out + r * width + v * lanes); });
   }
-  for (std::size_t r = 0; r < rows; ++r)
-    for (std::size_t v = 0; v < registers; ++v) Backend::store(out + r * width + v * lanes, sums[r][v]);
+  using products = products_of<Backend, Scalar>;
+  for (std::size_t k = 0; k < columns; k += steps_together * step) {
+    for (std::size_t i = 0; i < ahead; i += line) __builtin_prefetch(next + i);
+    next += ahead;
+    unroll<steps_together>([&](auto) {
+      typename products::operand tokens[registers];
+      unroll<registers>([&](auto v) { tokens[v] = products::load(tile + v * lanes * step); });
+      unroll<rows>([&](auto r) {
+        const auto weight = products::broadcast(w + r * block_columns);
+        unroll<registers>([&](auto v) { sums[r][v] = products::add(weight, tokens[v], sums[r][v]); });
+      });
+      w += step;
+      tile += width * step;
+    });
+  }
+  each([&](auto r, auto v) { Backend::store(out + r * width + v * lanes, sums[r][v]); });
 }
 
 /// multiply_tile for all rows of a block, whose columns are padded with zeros to whole steps, and the first `tokens` of
-/// the tile.
+/// the tile, while tile `next` is fetched.
 template <class Backend, class Scalar>
-void multiply_block(const Scalar* block, std::size_t rows, const Scalar* tile, std::size_t tokens, std::size_t columns,
-                    float* product, bool first) noexcept {
+void multiply_block(const Scalar* block, std::size_t rows, const Scalar* tile, const Scalar* next, std::size_t tokens,
+                    std::size_t columns, float* product, bool first) noexcept {
   constexpr std::size_t width = tile_tokens<Backend>;
   if constexpr (in_tiles<Backend, Scalar>) {
     const auto multiply = [&](auto count, std::size_t r) {
@@ -114,10 +129,11 @@ void multiply_block(const Scalar* block, std::size_t rows, const Scalar* tile, s
     for (; r + 16 < rows; r += 32) multiply(std::integral_constant<std::size_t, 32>{}, r);
     if (r < rows) multiply(std::integral_constant<std::size_t, 16>{}, r);
   } else {
-    for (std::size_t r = 0; r < rows; r += Backend::tile_rows) {
+    const std::size_t share = columns * width * Backend::tile_rows / block_rows;
+    for (std::size_t r = 0; r < rows; r += Backend::tile_rows, next += share) {
       const auto multiply = tokens <= Backend::lanes ? multiply_tile<Backend, Scalar, 1>
                                                      : multiply_tile<Backend, Scalar, Backend::tile_registers>;
-      multiply(block + r * block_columns, tile, columns, product + r * width, first);
+      multiply(block + r * block_columns, tile, columns, product + r * width, first, next);
     }
   }
 }
@@ -159,7 +175,8 @@ void multiply_many(const std::byte* weights, std::size_t rows, std::size_t colum
       if constexpr (detail::has_multiply<Backend>) {
         Backend::multiply(block, block_columns, rows, tile, width, count, present, product, first != 0);
       } else {
-        detail::multiply_block<Backend>(block, rows, tile, present, padded, product, first == 0);
+        const auto* const next = tokens - t > width ? tile + width * packed_columns(columns) : tile;
+        detail::multiply_block<Backend>(block, rows, tile, next, present, padded, product, first == 0);
       }
     }
   }

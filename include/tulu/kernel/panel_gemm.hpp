@@ -15,6 +15,7 @@
 #include <tulu/kernel/product_scalar.hpp>
 #include <tulu/kernel/rms_norm.hpp>
 #include <tulu/kernel/token_groups.hpp>
+#include <tulu/kernel/unroll.hpp>
 #include <tulu/simd/backend.hpp>
 
 // Products of quantised weights in panels with many tokens, where computing takes the time (Goto and van de Geijn

@@ -7,6 +7,7 @@
 #include <tulu/kernel/panel_format.hpp>
 #include <tulu/kernel/panel_reader.hpp>
 #include <tulu/kernel/token_groups.hpp>
+#include <tulu/kernel/unroll.hpp>
 #include <tulu/simd/backend.hpp>
 
 // Products of quantised weights in panels with few tokens, where reading the weights is what takes the time: each panel

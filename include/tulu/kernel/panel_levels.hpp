@@ -8,6 +8,7 @@
 #include <tulu/kernel/panel_reader.hpp>
 #include <tulu/kernel/product_scalar.hpp>
 #include <tulu/kernel/token_groups.hpp>
+#include <tulu/kernel/unroll.hpp>
 
 // Products of quantised weights in panels with many tokens in whole numbers of 8 bits, four times as many to an
 // instruction as of float32: exact within a group but for the rounding of activations to token_groups, and summed in

@@ -2,9 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <utility>
 
 #include <tulu/kernel/panel_format.hpp>
+#include <tulu/kernel/unroll.hpp>
 #include <tulu/simd/backend.hpp>
 
 namespace tulu::kernel {
@@ -14,16 +14,6 @@ template <class Backend>
 inline constexpr std::size_t panel_registers = panel_rows / Backend::lanes;
 
 namespace detail {
-
-/// Calls body with std::integral_constant 0 to Count - 1: a loop that no compiler leaves as one, so that arrays of
-/// registers indexed in it are registers.
-template <std::size_t Count, class Body>
-[[gnu::always_inline]] inline void unroll(Body&& body) noexcept {
-  [&]<std::size_t... Index>(std::index_sequence<Index...>) __attribute__((always_inline)) {
-    (body(std::integral_constant<std::size_t, Index>{}), ...);
-  }
-  (std::make_index_sequence<Count>{});
-}
 
 /// Reads the levels and scales of a panel of blocks (see panel_format) into registers: register `at` has the rows from
 /// at × lanes on.

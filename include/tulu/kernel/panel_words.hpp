@@ -8,6 +8,7 @@
 #include <tulu/kernel/panel_reader.hpp>
 #include <tulu/kernel/product_scalar.hpp>
 #include <tulu/kernel/token_groups.hpp>
+#include <tulu/kernel/unroll.hpp>
 #include <tulu/simd/backend.hpp>
 
 // Products of quantised weights in panels with many tokens in whole numbers of 16 bits, twice as many to an instruction
