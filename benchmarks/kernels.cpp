@@ -205,7 +205,9 @@ void many_tokens(benchmark::State& state, const model_table* table, dtype type, 
   const std::size_t bytes = in_panels ? tulu::kernel::panels_bytes(type, 1, size) : tulu::bytes_of(type, size);
   const std::size_t rows_of_bytes = in_panels ? tulu::kernel::panel_rows : 1;
   const aligned_buffer weights = filled(dtype::u8, size / rows_of_bytes * bytes), x = filled(dtype::f32, tokens * size);
-  aligned_buffer y = filled(dtype::f32, tokens * size), packed = filled(dtype::f32, tokens * size);
+  aligned_buffer y = filled(dtype::f32, tokens * size);
+  aligned_buffer packed =
+      filled(dtype::f32, (tokens + table->tile_tokens - 1) / table->tile_tokens * table->tile_tokens * size);
   aligned_buffer scratch{sizeof(float) * std::max(tulu::kernel::many_scratch(tokens),
                                                   tulu::kernel::multiply_scratch(tokens, table->tile_tokens))};
   const auto* const floats = reinterpret_cast<const float*>(x.data());

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <concepts>
 #include <cstddef>
 #include <type_traits>
 
@@ -20,6 +19,8 @@ namespace tulu::kernel {
 inline constexpr std::size_t block_rows = 48;
 /// Columns of weights that are copied at a time: 48 rows of them lie in the level-2 cache.
 inline constexpr std::size_t block_columns = 256;
+/// How many rows ahead of the one that is copied weights are fetched.
+inline constexpr std::size_t rows_ahead = 4;
 
 /// Tokens of one tile.
 template <class Backend>
@@ -76,19 +77,29 @@ void widen(const Weight* stored, std::size_t first, Scalar* out, std::size_t cou
   }
 }
 
-/// Steps that multiply_tile takes in one round of its loop.
-inline constexpr std::size_t steps_together = 8;
+/// Fetches `count` weights from the one with index `first` on.
+template <class Backend, class Weight>
+void fetch(const Weight* stored, std::size_t first, std::size_t count) noexcept {
+  constexpr std::size_t of_one = [] {
+    if constexpr (block_scalar<Weight>) return Weight::block;
+    return std::size_t{1};
+  }();
+  const auto* const from = reinterpret_cast<const std::byte*>(stored + first / of_one);
+  for (std::size_t i = 0; i < count / of_one * sizeof(Weight); i += 64) __builtin_prefetch(from + i);
+}
 
-/// out[r][t] = Σ_k w[r][k] × tile[k][t], added to what is there unless `first`. Rows of w are block_columns apart, the
-/// outer loops of a fixed length so that all sums stay in registers. Meanwhile the elements from `next` on are fetched,
-/// tile_rows / block_rows as many as the tile has: processors do not foresee where the next tile lies.
+/// out[r][t] = Σ_k w[r][k] × tile[k][t], added to what is there unless `first`. Rows of w are block_columns apart.
+/// Meanwhile elements from `next` on are fetched, about tile_rows / block_rows as many as the tile has, for processors
+/// do not foresee where the next tile lies. Returns where to go on with that.
 template <class Backend, class Scalar, std::size_t registers>
-void multiply_tile(const Scalar* w, const Scalar* tile, std::size_t columns, float* out, bool first,
-                   const Scalar* next) noexcept {
+const Scalar* multiply_tile(const Scalar* w, const Scalar* tile, const Scalar* next, std::size_t columns, float* out,
+                            bool first) noexcept {
   using f32 = typename Backend::f32;
   constexpr std::size_t rows = Backend::tile_rows, lanes = Backend::lanes;
   constexpr std::size_t width = tile_tokens<Backend>, step = product_step<Scalar>;
-  constexpr std::size_t ahead = steps_together * step * width * rows / block_rows, line = 64 / sizeof(Scalar);
+  // Without a fused multiply-add g++ computes the products of all steps of a round before their sums.
+  constexpr std::size_t steps = lanes >= 8 ? 4 : 1, share = steps * step * width * rows / block_rows;
+  static_assert(packed_columns(1) % (steps * step) == 0);
   f32 sums[rows][registers];
   const auto each = [](auto&& body) { unroll<rows>([&](auto r) { unroll<registers>([&](auto v) { body(r, v); }); }); };
   if (first) {
@@ -97,25 +108,24 @@ void multiply_tile(const Scalar* w, const Scalar* tile, std::size_t columns, flo
     each([&](auto r, auto v) { sums[r][v] = Backend::load(out + r * width + v * lanes); });
   }
   using products = products_of<Backend, Scalar>;
-  for (std::size_t k = 0; k < columns; k += steps_together * step) {
-    for (std::size_t i = 0; i < ahead; i += line) __builtin_prefetch(next + i);
-    next += ahead;
-    unroll<steps_together>([&](auto) {
+  for (std::size_t k = 0; k < columns; k += steps * step, next += share) {
+    for (std::size_t i = 0; i < share; i += 64 / sizeof(Scalar)) __builtin_prefetch(next + i);
+    unroll<steps>([&](auto i) {
+      const std::size_t at = k + i * step;
       typename products::operand tokens[registers];
-      unroll<registers>([&](auto v) { tokens[v] = products::load(tile + v * lanes * step); });
+      unroll<registers>([&](auto v) { tokens[v] = products::load(tile + at * width + v * lanes * step); });
       unroll<rows>([&](auto r) {
-        const auto weight = products::broadcast(w + r * block_columns);
+        const auto weight = products::broadcast(w + r * block_columns + at);
         unroll<registers>([&](auto v) { sums[r][v] = products::add(weight, tokens[v], sums[r][v]); });
       });
-      w += step;
-      tile += width * step;
     });
   }
   each([&](auto r, auto v) { Backend::store(out + r * width + v * lanes, sums[r][v]); });
+  return next;
 }
 
 /// multiply_tile for all rows of a block, whose columns are padded with zeros to whole steps, and the first `tokens` of
-/// the tile, while tile `next` is fetched.
+/// the tile.
 template <class Backend, class Scalar>
 void multiply_block(const Scalar* block, std::size_t rows, const Scalar* tile, const Scalar* next, std::size_t tokens,
                     std::size_t columns, float* product, bool first) noexcept {
@@ -129,11 +139,10 @@ void multiply_block(const Scalar* block, std::size_t rows, const Scalar* tile, c
     for (; r + 16 < rows; r += 32) multiply(std::integral_constant<std::size_t, 32>{}, r);
     if (r < rows) multiply(std::integral_constant<std::size_t, 16>{}, r);
   } else {
-    const std::size_t share = columns * width * Backend::tile_rows / block_rows;
-    for (std::size_t r = 0; r < rows; r += Backend::tile_rows, next += share) {
+    for (std::size_t r = 0; r < rows; r += Backend::tile_rows) {
       const auto multiply = tokens <= Backend::lanes ? multiply_tile<Backend, Scalar, 1>
                                                      : multiply_tile<Backend, Scalar, Backend::tile_registers>;
-      multiply(block + r * block_columns, tile, columns, product + r * width, first, next);
+      next = multiply(block + r * block_columns, tile, next, columns, product + r * width, first);
     }
   }
 }
@@ -157,6 +166,7 @@ void multiply_many(const std::byte* weights, std::size_t rows, std::size_t colum
     const std::size_t count = columns - first < block_columns ? columns - first : block_columns;
     const std::size_t padded = packed_columns(count);
     for (std::size_t r = 0; r < rows; ++r) {
+      if (r + rows_ahead < rows) detail::fetch<Backend>(stored, (r + rows_ahead) * columns + first, count);
       scalar* to = in_tiles ? block + r / 16 * 16 * block_columns + r % 16 * step : block + r * block_columns;
       for (std::size_t k = 0; k < count; k += step, to += 16 * step) {
         const std::size_t from = r * columns + first + k;
@@ -175,7 +185,8 @@ void multiply_many(const std::byte* weights, std::size_t rows, std::size_t colum
       if constexpr (detail::has_multiply<Backend>) {
         Backend::multiply(block, block_columns, rows, tile, width, count, present, product, first != 0);
       } else {
-        const auto* const next = tokens - t > width ? tile + width * packed_columns(columns) : tile;
+        const auto* const next =
+            tokens - t > width ? tile + width * packed_columns(columns) : tile;  // or a harmless one
         detail::multiply_block<Backend>(block, rows, tile, next, present, padded, product, first == 0);
       }
     }
