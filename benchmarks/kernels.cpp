@@ -205,16 +205,15 @@ void many_tokens(benchmark::State& state, const model_table* table, dtype type, 
   const std::size_t bytes = in_panels ? tulu::kernel::panels_bytes(type, 1, size) : tulu::bytes_of(type, size);
   const std::size_t rows_of_bytes = in_panels ? tulu::kernel::panel_rows : 1;
   const aligned_buffer weights = filled(dtype::u8, size / rows_of_bytes * bytes), x = filled(dtype::f32, tokens * size);
+  const std::size_t tile = table->tile_tokens;
   aligned_buffer y = filled(dtype::f32, tokens * size);
-  aligned_buffer packed =
-      filled(dtype::f32, (tokens + table->tile_tokens - 1) / table->tile_tokens * table->tile_tokens * size);
-  aligned_buffer scratch{sizeof(float) * std::max(tulu::kernel::many_scratch(tokens),
-                                                  tulu::kernel::multiply_scratch(tokens, table->tile_tokens))};
+  aligned_buffer packed = filled(dtype::f32, (tokens + tile - 1) / tile * tile * size);
+  aligned_buffer scratch{sizeof(float) *
+                         std::max(tulu::kernel::many_scratch(tokens), tulu::kernel::multiply_scratch(tokens, tile))};
   const auto* const floats = reinterpret_cast<const float*>(x.data());
   if (in_panels) {
     table->pack_many[model_table::at(form)](floats, size, 0, tokens, tokens, size, packed.data());
   } else {
-    const std::size_t tile = table->tile_tokens;
     const dtype product = table->row_product[at];
     for (std::size_t t = 0; t < tokens; t += tile)
       table->pack_tokens[model_table::at(product)](floats + t * size, size, std::min(tile, tokens - t), size,

@@ -185,8 +185,8 @@ void multiply_many(const std::byte* weights, std::size_t rows, std::size_t colum
       if constexpr (detail::has_multiply<Backend>) {
         Backend::multiply(block, block_columns, rows, tile, width, count, present, product, first != 0);
       } else {
-        const auto* const next =
-            tokens - t > width ? tile + width * packed_columns(columns) : tile;  // or a harmless one
+        // Behind the last tile it does no harm to fetch the same again.
+        const auto* const next = tokens - t > width ? tile + width * packed_columns(columns) : tile;
         detail::multiply_block<Backend>(block, rows, tile, next, present, padded, product, first == 0);
       }
     }
