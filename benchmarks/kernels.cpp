@@ -166,7 +166,9 @@ void few_from_memory(benchmark::State& state, const model_table* table, dtype ty
   const auto* const floats = reinterpret_cast<const float*>(x.data());
   auto* const out = reinterpret_cast<float*>(y.data());
   const std::size_t stride = size / tulu::kernel::token_group::size;
-  for (std::size_t t = 0; t < tokens; ++t) table->group_tokens(floats + t * size, size, groups.data() + t * stride);
+  const auto group_tokens = table->group_tokens[model_table::at(table->few_form[at])];
+  for (std::size_t t = 0; in_panels && t < tokens; ++t)
+    group_tokens(floats + t * size, size, groups.data() + t * stride);
   std::size_t next = 0;
   for (auto _ : state) {
     const std::byte* const matrix = weights.data() + next * bytes;

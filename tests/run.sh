@@ -20,12 +20,15 @@ failed=0
 
 # build_and_test BUILD_FOLDER PRESET: a failing build ends the script, a failing test only makes it fail at the end.
 build_and_test() {
+  local start=$SECONDS built
   echo "== $2: build"
   cmake --preset "$2" -G Ninja >"$1.log" 2>&1 || { cat "$1.log"; exit 1; }
   cmake --build "$1" --parallel "$jobs"
+  built=$SECONDS
   echo "== $2: test"
   ctest --test-dir "$1" --output-on-failure --parallel "$jobs" | tee "$1/ctest.log" || failed=1
   summaries+=("$2: $(grep -E '^[0-9]+% tests passed' "$1/ctest.log" || echo 'ctest did not finish')")
+  summaries+=("$2: build: $((built - start)) s, tests: $((SECONDS - built)) s")
   local skipped
   skipped=$(sed -n 's/^.*Test *#[0-9]*: \([^ ]*\) .*\*\*\*Skipped.*$/\1/p' "$1/ctest.log" | tr '\n' ' ')
   [ -z "$skipped" ] || summaries+=("$2: SKIPPED: $skipped")

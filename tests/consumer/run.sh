@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds a project that uses tulu (main.cpp and other.cpp here, copied away from this tree) in all three ways, with each
-# compiler that is there: add_subdirectory, FetchContent, and install + find_package.
+# Builds a project that uses tulu (main.cpp and other.cpp here, copied away from this tree) in all three ways:
+# add_subdirectory, FetchContent, and install + find_package, this one with each compiler that is there.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=${TULU_SOURCE_DIR:-$(cd "$here/../.." && pwd)}
@@ -43,18 +43,22 @@ if grep -rlF -e "$root" -e "$work" "$work/prefix"; then
   exit 1
 fi
 
-# One compiler after the other would leave processors idle: each builds two files.
+# One compiler after the other would leave processors idle: each builds two files. clang++ needs half the time.
 quicker=$(command -v clang++ >/dev/null && echo clang++ || echo g++)
 compilers=()
+first=
 for compiler in g++ clang++; do
   command -v "$compiler" >/dev/null || { echo "left out: no $compiler"; continue; }
+  first=${first:-$compiler}
   (
-    # The backends are built by both compilers elsewhere; here it counts that the package has all of them. clang++ needs
-    # half the time.
+    # The first two ways compile the same files. The backends are built by both compilers elsewhere; here it counts that
+    # the package has all of them, so that they are not optimised.
     options=()
-    [ "$compiler" != "$quicker" ] || options=(-DBACKENDS=ON)
-    consume "$compiler" subdirectory -DTULU_SOURCE_DIR="$root"
-    consume "$compiler" fetch -DFETCHCONTENT_SOURCE_DIR_TULU="$root"
+    [ "$compiler" != "$first" ] || consume "$compiler" subdirectory -DTULU_SOURCE_DIR="$root"
+    if [ "$compiler" = "$quicker" ]; then
+      consume "$compiler" fetch -DFETCHCONTENT_SOURCE_DIR_TULU="$root"
+      options=(-DBACKENDS=ON -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=)
+    fi
     consume "$compiler" package -DCMAKE_PREFIX_PATH="$work/prefix" "${options[@]}"
   ) &
   compilers+=($!)
@@ -66,6 +70,6 @@ for job in "${compilers[@]}"; do wait "$job" || failed=1; done
 
 if command -v pkg-config >/dev/null; then
   export PKG_CONFIG_PATH=$work/prefix/share/pkgconfig
-  quietly "pkg-config" g++ -std=c++20 "$work/project/other.cpp" -c -o "$work/other.o" $(pkg-config --cflags tulu)
+  quietly "pkg-config" "$first" -std=c++20 "$work/project/other.cpp" -c -o "$work/other.o" $(pkg-config --cflags tulu)
   echo "ok: pkg-config"
 fi

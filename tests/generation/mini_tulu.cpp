@@ -70,7 +70,10 @@ TEST_CASE("mini-Tulu: the recovered model answers held-out questions, the base i
   tulu::recover(tulu::checkpoint::open(mini_tulu / "base"), tulu::checkpoint::open(mini_tulu / "diff"),
                 dir.path() / "tuned");
   const double tuned = share_answered(dir.path() / "tuned", questions);
-  const double base = share_answered(mini_tulu / "base", questions);
+  // The base does not end its answers: all of them take minutes under sanitizers, and a tenth tells as much.
+  std::vector<held_out> tenth;
+  for (std::size_t i = 0; i < questions.size(); i += 10) tenth.push_back(questions[i]);
+  const double base = share_answered(mini_tulu / "base", tenth);
   MESSAGE("recovered: " << tuned << ", base: " << base);
   CHECK(tuned >= 0.9);
   CHECK(base < 0.1);

@@ -410,13 +410,13 @@ TEST_CASE("blocks of weights give the logits of the same weights in float32, wit
   }
 }
 
-/// What a model whose weights lie in panels may be off by, of the largest logit: whole numbers of 15 bits stand for the
-/// inputs of blocks; with many tokens, on some processors, of 8 bits, or bfloat16 for inputs and weights.
+/// What a model whose weights lie in panels may be off by, of the largest logit: whole numbers of 15 or 8 bits stand
+/// for the inputs of blocks, or bfloat16 for inputs and weights.
 double panel_bound(const model_table& kernels, dtype type, bool many) {
   using tulu::kernel::panel_form;
-  const panel_form form = kernels.panel_product[model_table::at(type)];
-  if (many && form == panel_form::bf16) return 0.03;
-  return many && form == panel_form::bytes ? 0.015 : 2e-4;
+  const panel_form form = (many ? kernels.panel_product : kernels.few_form)[model_table::at(type)];
+  if (form == panel_form::bf16) return 0.03;
+  return form == panel_form::bytes ? 0.015 : 2e-4;
 }
 
 TEST_CASE("weights in panels give the logits of the same weights in rows, with every type and backend") {

@@ -48,7 +48,6 @@ TEST_CASE("the parts of a workspace are large enough, on cache lines of their ow
         {floats(space.packed(tulu::kernel::panel_form::words)), tulu::kernel::packed_tokens(rows) * 64},
         {floats(space.packed(tulu::kernel::panel_form::bytes)),
          tulu::kernel::packed_tokens(rows) * 2 * sizeof(tulu::kernel::token_group) / sizeof(float)},
-        {floats(space.groups()), tulu::kernel::few_tokens * 2 * sizeof(tulu::kernel::token_group) / sizeof(float)},
         {space.cosines, size.tokens * 5},
         {space.sines, size.tokens * 5},
         {space.logits, size.logit_rows * size.vocabulary}};

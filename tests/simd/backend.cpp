@@ -313,33 +313,6 @@ TEST_CASE("products of words are exact for all bytes") {
     }
 }
 
-TEST_CASE("products of nibbles are exact, and each counts what its place says") {
-  constexpr std::size_t n = 0x10000;  // every word, with another beside it
-  std::vector<std::uint16_t> words(2 * n);
-  for (std::size_t i = 0; i < n; ++i) {
-    words[2 * i] = static_cast<std::uint16_t>(i);
-    words[2 * i + 1] = static_cast<std::uint16_t>(i * 40503);
-  }
-  std::vector<std::uint8_t> u(2 * words.size());
-  std::memcpy(u.data(), words.data(), u.size());
-  const std::int16_t pairs[4][2] = {{127, -3}, {-16, 120}, {7, 11}, {-128, 5}};
-  std::int8_t bytes[sizeof pairs];
-  std::memcpy(bytes, pairs, sizeof pairs);
-  std::vector<float> out(n), expected(n);
-  for (std::size_t i = 0; i < n; ++i) {
-    std::int32_t sum = 0;
-    for (std::size_t k = 0; k < 4; ++k)
-      for (std::size_t w = 0; w < 2; ++w) sum += (words[2 * i + w] >> 4 * k & 15) * (1 << 4 * (k % 3)) * pairs[k][w];
-    expected[i] = static_cast<float>(sum);
-  }
-  for (const auto* table : tables()) {
-    if (table->words == nullptr) continue;
-    INFO(std::string{table->name});
-    table->words->nibble_words(u.data(), bytes, out.data(), n);
-    CHECK(out == expected);
-  }
-}
-
 TEST_CASE("products of bytes are exact in 16 bits") {
   constexpr std::size_t n = 256 * largest_lanes;
   auto u = random_elements<std::uint8_t>(4 * n, 13);

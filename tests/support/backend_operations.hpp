@@ -13,8 +13,6 @@ struct word_operation_table {
   /// dot_words of ((u - middle) × factor) with the words of eight bytes, the even elements' before the odd ones'.
   void (*words)(const std::uint8_t* u, std::int16_t middle, const std::int8_t* factors, const std::int8_t* eight,
                 float* out, std::size_t n) noexcept;
-  /// The sum of dot_words of nibble_words<0> to <3> with as many pairs of words, from 16 bytes.
-  void (*nibble_words)(const std::uint8_t* u, const std::int8_t* pairs, float* out, std::size_t n) noexcept;
   /// sum_words of dot_bytes of u with the same four twice.
   void (*bytes)(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept;
 };
@@ -59,8 +57,7 @@ template <class B>
 struct operations;
 
 template <simd::word_backend B>
-inline constexpr word_operation_table word_operations{&operations<B>::multiply_words, &operations<B>::multiply_nibbles,
-                                                      &operations<B>::multiply_bytes};
+inline constexpr word_operation_table word_operations{&operations<B>::multiply_words, &operations<B>::multiply_bytes};
 
 template <class B>
 struct operations {
@@ -115,16 +112,6 @@ struct operations {
       B::store_words(odd, B::mul_words(B::sub_words(B::odd_words(bytes), middle), factor));
       const auto sum = B::dot_words(B::set_i32(0), B::load_pairs(even), B::set_pair(eight));
       B::store(out + i, B::to_f32(B::dot_words(sum, B::load_pairs(odd), B::set_pair(eight + 4))));
-    }
-  }
-  static void multiply_nibbles(const std::uint8_t* u, const std::int8_t* pairs, float* out, std::size_t n) noexcept {
-    for (std::size_t i = 0; i < n; i += B::lanes) {
-      const auto bytes = B::load_bytes(u + 4 * i);
-      auto sum = B::set_i32(0);
-      sum = B::dot_words(sum, B::template nibble_words<0>(bytes), B::set_pair(pairs));
-      sum = B::dot_words(sum, B::template nibble_words<1>(bytes), B::set_pair(pairs + 4));
-      sum = B::dot_words(sum, B::template nibble_words<2>(bytes), B::set_pair(pairs + 8));
-      B::store(out + i, B::to_f32(B::dot_words(sum, B::template nibble_words<3>(bytes), B::set_pair(pairs + 12))));
     }
   }
   static void multiply_bytes(const std::uint8_t* u, const std::int8_t* four, float* out, std::size_t n) noexcept {

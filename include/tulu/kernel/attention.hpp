@@ -2,12 +2,12 @@
 
 #include <bit>
 #include <cstddef>
-#include <cstdint>
 #include <cstring>
 #include <type_traits>
 
 #include <tulu/kernel/attention_softmax.hpp>
 #include <tulu/kernel/attention_tile.hpp>
+#include <tulu/kernel/fetch_ahead.hpp>
 #include <tulu/kernel/kv_panels.hpp>
 #include <tulu/simd/backend.hpp>
 
@@ -24,13 +24,6 @@ using attend_function = void (*)(const float* queries, const std::byte* keys, co
                                  const attention_shape& shape, float* out, float* scratch) noexcept;
 
 namespace detail {
-
-/// Asks for the same place in the next block, which the processor does not guess. An address beyond the memory does no
-/// harm.
-inline void fetch_next_block(const void* from, std::size_t block_stride) noexcept {
-  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(from) + block_stride), 0,
-                     2);  // to the level-2 cache
-}
 
 /// The sums that one token's kernels keep in registers.
 template <class Backend>
@@ -55,7 +48,8 @@ void score_keys(const float* queries, const attention_shape& shape, const std::b
     for (std::size_t r = 0; r < Registers; ++r) {
       const std::size_t at = r * lanes;
       const auto* const row = reinterpret_cast<const cached<Type>*>(from + at / panel_positions * panel);
-      fetch_next_block(row + d * panel_positions, shape.block_stride);
+      // The same place in the next block, which the processor does not guess.
+      fetch_ahead(row + d * panel_positions, shape.block_stride);
       const f32 key = load_cached<Backend>(row + d * panel_positions + offset + at % panel_positions);
       for (std::size_t h = 0; h < Heads; ++h) sums[h][r] = Backend::fma(query[h], key, sums[h][r]);
     }
@@ -100,7 +94,7 @@ void add_values(const float* weights, const std::byte* values, const attention_s
     values += kv_panel_size<Type>(stride);
     for (std::size_t p = start; p < end; ++p, row += stride) {
       for (std::size_t v = 0; v < Registers; ++v)
-        if (v * lanes * sizeof(*row) % 64 == 0) fetch_next_block(row + v * lanes, shape.block_stride);
+        if (v * lanes * sizeof(*row) % 64 == 0) fetch_ahead(row + v * lanes, shape.block_stride);
       f32 weight[Heads];
       for (std::size_t h = 0; h < Heads; ++h) weight[h] = Backend::set(weights[h * attention_block + p]);
       for (std::size_t v = 0; v < Registers; ++v) {

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include <tulu/kernel/decode.hpp>
+#include <tulu/kernel/fetch_ahead.hpp>
 #include <tulu/scalar/block_scalar.hpp>
 #include <tulu/simd/backend.hpp>
 
@@ -29,6 +30,10 @@ template <class Backend, class Weight, std::size_t Rows, std::size_t Tokens>
 struct dot_block {
   using f32 = typename Backend::f32;
   static constexpr std::size_t width = 2 * Backend::lanes;  ///< elements of a step
+  /// How far ahead weights are fetched whose widening leaves the processor too little room to do so itself, a line of
+  /// each row a round.
+  static constexpr std::size_t ahead = sizeof(Weight) == 2 ? 48 << 10 : 0;
+  static constexpr std::size_t round = width < 32 ? 32 : width;
   struct two {
     f32 first, second;
   };
@@ -84,6 +89,11 @@ struct dot_block {
     sums total;
     for (auto& row : total) row.fill({Backend::set(0), Backend::set(0)});
     std::size_t k = 0;
+    if constexpr (ahead != 0)
+      for (; columns - k >= round; k += round) {
+        for (std::size_t r = 0; r < Rows; ++r) fetch_ahead(weights + r * columns + k, ahead);
+        for (std::size_t i = 0; i < round; i += width) step(total, weights + k + i, columns, x + k + i, x_stride);
+      }
     for (; columns - k >= width; k += width) step(total, weights + k, columns, x + k, x_stride);
     if (k != columns) last_step(total, weights + k, columns, x + k, x_stride, columns - k);
     for (std::size_t r = 0; r < Rows; ++r)

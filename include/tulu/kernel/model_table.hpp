@@ -35,13 +35,14 @@ struct model_table {
   std::size_t tile_tokens;  ///< of pack_tokens and multiply_many
   by_weight<multiply_few_function> multiply_few;
   by_weight<multiply_many_function> multiply_many;
-  by_type<pack_tokens_function> pack_tokens;                ///< null for f16
-  by_weight<panels_times_few_function> panels_times_few;    ///< null: weights of the type lie in rows only
-  by_weight<panels_times_many_function> panels_times_many;  ///< null where panels_times_few is
-  by_weight<dtype> row_product;                             ///< what multiply_many wants tokens packed as
-  by_weight<panel_form> panel_product;                      ///< what panels_times_many wants tokens packed as
-  group_tokens_function group_tokens;
-  std::array<pack_many_function, panel_forms> pack_many;  ///< null for forms that no weight here has
+  by_type<pack_tokens_function> pack_tokens;                    ///< null for f16
+  by_weight<panels_times_few_function> panels_times_few;        ///< null: weights of the type lie in rows only
+  by_weight<panels_times_many_function> panels_times_many;      ///< null where panels_times_few is
+  by_weight<dtype> row_product;                                 ///< what multiply_many wants tokens packed as
+  by_weight<panel_form> few_form;                               ///< words or bytes: what panels_times_few takes
+  by_weight<panel_form> panel_product;                          ///< what panels_times_many wants tokens packed as
+  std::array<group_tokens_function, panel_forms> group_tokens;  ///< null for forms that no weight here takes
+  std::array<pack_many_function, panel_forms> pack_many;        ///< the same
   rms_norm_function rms_norm;
   rotate_function rotate;
   swiglu_function swiglu;
@@ -96,6 +97,12 @@ struct weight_entries {
   static constexpr by_weight<dtype> row_products{type_of<product_scalar<Backend, Weights>>...};
 
   template <class Weight>
+  static constexpr panel_form few_form() noexcept {
+    if constexpr (panel_weight<Weight>) return few_form_of<Backend, Weight>;
+    return panel_form::bytes;
+  }
+  static constexpr by_weight<panel_form> few_forms{few_form<Weights>()...};
+  template <class Weight>
   static constexpr panel_form product_of() noexcept {
     if constexpr (panel_weight<Weight>) return form_of<Backend, Weight>;
     return panel_form::f32;
@@ -105,6 +112,13 @@ struct weight_entries {
   static constexpr bool takes = ((panel_weight<Weights> && product_of<Weights>() == Form) || ...);
   static_assert(!(takes<panel_form::f32> && takes<panel_form::words>), "they share a place in the workspace");
   static_assert(!(takes<panel_form::bf16> && takes<panel_form::bytes>), "they share a place in the workspace");
+  template <bool Words>
+  static constexpr group_tokens_function group_of() noexcept {
+    if constexpr (has_multiply<Backend> || (Words && !has_word_products<Backend>))
+      return nullptr;
+    else
+      return &group_tokens<Backend, Words>;
+  }
   template <panel_form Form>
   static constexpr pack_many_function pack_of() noexcept {
     if constexpr (takes<Form> && !has_multiply<Backend>) return &pack_many<Backend, Form>;
@@ -124,8 +138,10 @@ inline constexpr model_table model_entries{
     all_weights<Backend>::panels_few,
     all_weights<Backend>::panels_many,
     all_weights<Backend>::row_products,
+    all_weights<Backend>::few_forms,
     all_weights<Backend>::panel_products,
-    &kernel::group_tokens<Backend>,
+    {nullptr, nullptr, all_weights<Backend>::template group_of<true>(),
+     all_weights<Backend>::template group_of<false>()},
     {all_weights<Backend>::template pack_of<panel_form::f32>(),
      all_weights<Backend>::template pack_of<panel_form::bf16>(),
      all_weights<Backend>::template pack_of<panel_form::words>(),

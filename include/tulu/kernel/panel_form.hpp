@@ -29,21 +29,27 @@ inline constexpr std::size_t panel_forms = 4;
 
 namespace detail {
 
-/// Bits of the levels that are multiplied with bytes: without an instruction that sums four products in 32 bits, those
-/// of which enough products fit 16 bits.
+/// Bits of the levels that many tokens are multiplied with as bytes: without an instruction that sums four products in
+/// 32 bits, those of which enough products fit 16 bits.
 template <class Backend>
 inline constexpr std::size_t most_byte_bits = [] {
   if constexpr (byte_product_bits<Backend> != 0) return byte_product_bits<Backend>;
   return std::size_t{has_word_products<Backend> ? 5 : 0};
 }();
 
-/// The form for this backend and the blocks of this type.
+/// The form of many tokens for this backend and the blocks of this type.
 template <class Backend, class Weight>
 inline constexpr panel_form form_of = [] {
   if (has_tiles<Backend>) return panel_form::bf16;
   if (panel_format<Weight>::bits <= most_byte_bits<Backend>) return panel_form::bytes;
   return has_word_products<Backend> ? panel_form::words : panel_form::f32;
 }();
+
+/// The form of few tokens: words, or bytes even where their products take several instructions.
+template <class Backend, class Weight>
+inline constexpr panel_form few_form_of =
+    has_word_products<Backend>&& panel_format<Weight>::bits > most_byte_bits<Backend> ? panel_form::words
+                                                                                      : panel_form::bytes;
 
 }  // namespace detail
 

@@ -13,7 +13,6 @@
 #include <tulu/kernel/panel_reader.hpp>
 #include <tulu/kernel/panel_words.hpp>
 #include <tulu/kernel/product_scalar.hpp>
-#include <tulu/kernel/rms_norm.hpp>
 #include <tulu/kernel/token_groups.hpp>
 #include <tulu/kernel/unroll.hpp>
 #include <tulu/simd/backend.hpp>
@@ -79,8 +78,7 @@ void pack_groups(const float* x, std::size_t x_stride, std::size_t first, std::s
   auto* const groups = reinterpret_cast<token_group*>(out);
   for (std::size_t t = first; t < first + count; ++t) {
     const float* const token = x + t * x_stride;
-    const float coarse =
-        in_words ? -1 : token_group::coarse_limit * token_group::coarse_limit * mean_square<Backend>(token, columns);
+    const float coarse = coarse_square<Backend, in_words>(token, columns);
     for (std::size_t from = 0; from < columns; from += most) {
       const std::size_t present = columns - from < most ? columns - from : most;
       round_tokens<Backend, in_words>(token + from, present, groups + (tokens * from + t * present) / panel_group,

@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <tulu/kernel/byte_sums.hpp>
+#include <tulu/kernel/fetch_ahead.hpp>
+#include <tulu/kernel/panel_form.hpp>
 #include <tulu/kernel/panel_format.hpp>
 #include <tulu/kernel/panel_reader.hpp>
 #include <tulu/kernel/token_groups.hpp>
@@ -15,8 +18,8 @@
 namespace tulu::kernel {
 
 /// y[t][r] = Σ_k weights[r][k] × x[t][k], or that added to y[t][r], for `rows` rows of the panels from `panels` on and
-/// up to few_tokens tokens: the groups of x[t] are those from x + t × x_stride on, see group_tokens. The bits of a
-/// result depend neither on `rows` nor on `tokens`.
+/// up to few_tokens tokens: the groups of x[t] are those from x + t × x_stride on, as group_tokens of the form that the
+/// weights take makes them. The bits of a result depend neither on `rows` nor on `tokens`.
 using panels_times_few_function = void (*)(const std::byte* panels, std::size_t rows, std::size_t columns,
                                            const token_group* x, std::size_t x_stride, std::size_t tokens, float* y,
                                            std::size_t y_stride, bool add) noexcept;
@@ -27,6 +30,7 @@ namespace detail {
 template <class Backend, class Weight, std::size_t Tokens>
 struct panel_products {
   using f32 = typename Backend::f32;
+  using i32 = typename Backend::i32;
   static constexpr std::size_t registers = panel_registers<Backend>;
   using sums = f32[Tokens][registers];
 
@@ -36,32 +40,26 @@ struct panel_products {
     constexpr std::size_t groups = Weight::block / panel_group;
     unroll<Tokens>([&](auto t) { unroll<registers>([&](auto r) { total[t][r] = Backend::set(0); }); });
     const std::byte* scales = panel + columns / panel_group * format::level_bytes;
-    for (std::size_t block = 0; block < columns / Weight::block; ++block, scales += format::scale_bytes)
+    for (std::size_t block = 0; block < columns / Weight::block; ++block, scales += format::scale_bytes) {
+      fetch<format::scale_bytes>(scales);
       for (std::size_t group = 0; group < groups; ++group, panel += format::level_bytes, ++x) {
-        prefetch(panel);
+        fetch<format::level_bytes>(panel);
         unroll<registers>([&](auto r) { add_group(panel, scales, group, r, x, x_stride, total); });
       }
-  }
-
- private:
-  template <class Register>
-  static void add_group(const std::byte* levels, const std::byte* scales, std::size_t group, Register r,
-                        const token_group* tokens, std::size_t stride, sums& total) noexcept {
-    using format = panel_format<Weight>;
-    using reader = panel_reader<Backend, Weight>;
-    if constexpr (has_word_products<Backend> && format::bits == 4)
-      add_nibbles(levels, reader::scale(scales, group, 0, r), r, tokens, stride, total);
-    else
-      add_quads(levels, scales, group, r, tokens, stride, total);
-    if constexpr (format::has_offset) {
-      const f32 offset = reader::offset(scales, group, r);
-      unroll<Tokens>(
-          [&](auto t) { total[t][r] = Backend::fma(offset, Backend::set(tokens[t * stride].total), total[t][r]); });
     }
   }
 
+ private:
+  /// Fetches as many bytes further on as are read here: how far the processor looks ahead by itself shrinks with the
+  /// work on each line, and a second stream is read beside its own.
+  template <std::size_t Bytes>
+  [[gnu::always_inline]] static void fetch(const std::byte* from) noexcept {
+    constexpr std::size_t ahead = 24 << 10, line = 64;
+    for (std::size_t at = 0; at < Bytes; at += line) fetch_ahead(from + at, ahead);
+  }
+
   template <class Register>
-  static void add_quads(const std::byte* levels, const std::byte* scales, std::size_t group, Register r,
+  static void add_group(const std::byte* levels, const std::byte* scales, std::size_t group, Register r,
                         const token_group* tokens, std::size_t stride, sums& total) noexcept {
     using format = panel_format<Weight>;
     using reader = panel_reader<Backend, Weight>;
@@ -73,45 +71,50 @@ struct panel_products {
       unroll<Tokens>([&](auto t) {
         const token_group& token = tokens[t * stride];
         const std::int32_t sum = parts == 1 ? token.sums[0] + token.sums[1] : token.sums[part];
-        level_products<Backend, format::bits> products(-format::middle * sum);
-        unroll<quads_of_part>([&](auto i) {
-          constexpr std::size_t q = part * quads_of_part + i;
-          products.add(quads[q], token.whole, q);
-        });
-        add_product(scale, token, Backend::to_f32(products.sum()), total[t][r]);
+        const i32 start = Backend::set_i32(-format::middle * sum);
+        const i32 products = level_products<part * quads_of_part, quads_of_part>(start, quads, token);
+        const f32 worth = Backend::mul(scale, Backend::set(token.scale));
+        total[t][r] = Backend::fma(worth, Backend::to_f32(products), total[t][r]);
       });
     });
+    if constexpr (format::has_offset) {
+      const f32 offset = reader::offset(scales, group, r);
+      unroll<Tokens>(
+          [&](auto t) { total[t][r] = Backend::fma(offset, Backend::set(tokens[t * stride].total), total[t][r]); });
+    }
   }
 
-  template <class Register>
-  static void add_nibbles(const std::byte* levels, f32 scale, Register r, const token_group* tokens, std::size_t stride,
-                          sums& total) noexcept {
-    using products = nibble_products<Backend>;
-    products each[Tokens];
-    unroll<Tokens>([&](auto t) {
-      const std::int32_t sum = tokens[t * stride].sums[0] + tokens[t * stride].sums[1];
-      each[t] = products(-panel_format<Weight>::middle * sum);
+  /// `sum` and the products of `Quads` quads of levels from `First` on with the whole numbers of a token.
+  template <std::size_t First, std::size_t Quads>
+  [[nodiscard]] static i32 level_products(i32 sum, const typename Backend::bytes (&quads)[8],
+                                          const token_group& token) noexcept {
+    if constexpr (few_form_of<Backend, Weight> == panel_form::words) {
+      unroll<Quads>([&](auto i) {
+        constexpr std::size_t q = First + i;
+        const std::int8_t* const words = token.whole + 8 * q;
+        sum = Backend::dot_words(sum, Backend::even_words(quads[q]), Backend::set_pair(words));
+        sum = Backend::dot_words(sum, Backend::odd_words(quads[q]), Backend::set_pair(words + 4));
+      });
+    } else {
+      sum = sum + Backend::template shift_left<7>(byte_products<First, Quads>(quads, token.whole));
+      if (token.fine != 0) sum = sum + byte_products<First, Quads>(quads, token.whole + token_group::size);
+    }
+    return sum;
+  }
+
+  template <std::size_t First, std::size_t Quads>
+  [[nodiscard]] static i32 byte_products(const typename Backend::bytes (&quads)[8], const std::int8_t* token) noexcept {
+    using run_sums = byte_sums<Backend, panel_format<Weight>::bits, Quads>;
+    i32 total = Backend::set_i32(0);
+    unroll<Quads / run_sums::quads>([&](auto run) {
+      auto sum = run_sums::zero();
+      unroll<run_sums::quads>([&](auto i) {
+        constexpr std::size_t q = First + run * run_sums::quads + i;
+        sum = run_sums::add(sum, quads[q], Backend::set_bytes(token + 4 * q));
+      });
+      total = total + run_sums::total(sum);
     });
-    unroll<4>([&](auto q) {
-      const auto plane = panel_reader<Backend, Weight>::load_plane(levels, q, r);
-      const typename Backend::pairs nibbles[4] = {
-          Backend::template nibble_words<0>(plane), Backend::template nibble_words<1>(plane),
-          Backend::template nibble_words<2>(plane), Backend::template nibble_words<3>(plane)};
-      unroll<Tokens>([&](auto t) { each[t].add(nibbles, tokens[t * stride].whole, q); });
-    });
-    unroll<Tokens>([&](auto t) { add_product(scale, tokens[t * stride], each[t].sum(), total[t][r]); });
-  }
-
-  static void add_product(f32 scale, const token_group& token, f32 whole, f32& total) noexcept {
-    total = Backend::fma(Backend::mul(scale, Backend::set(token.scale)), whole, total);
-  }
-
-  /// Asks for the levels a page further on: how far the processor looks ahead by itself shrinks with the work on each
-  /// line. Inlined, for g++ drops calls of functions that do nothing else.
-  [[gnu::always_inline]] static void prefetch(const std::byte* levels) noexcept {
-    constexpr std::size_t ahead = 4096, line = 64;
-    for (std::size_t at = 0; at < panel_format<Weight>::level_bytes; at += line)
-      __builtin_prefetch(levels + ahead + at);
+    return total;
   }
 };
 

@@ -3,10 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <tulu/kernel/byte_sums.hpp>
 #include <tulu/kernel/panel_format.hpp>
 #include <tulu/kernel/panel_gemv.hpp>
 #include <tulu/kernel/panel_reader.hpp>
-#include <tulu/kernel/product_scalar.hpp>
 #include <tulu/kernel/token_groups.hpp>
 #include <tulu/kernel/unroll.hpp>
 
@@ -45,32 +45,6 @@ struct level_unpacker {
         Backend::store(out->offsets[part] + at, Backend::mul(scale, Backend::set(-format::middle)));
     });
   }
-};
-
-/// Sums of products of levels with bytes of tokens, over as many quads as their bits allow.
-template <class Backend, std::size_t Bits, std::size_t Quads>
-struct byte_sums {
-  static constexpr std::size_t quads = Quads;
-  using sum = typename Backend::i32;
-  static sum zero() noexcept { return Backend::set_i32(0); }
-  static sum add(sum before, typename Backend::bytes levels, typename Backend::bytes token) noexcept {
-    return dot_levels<Backend, Bits>(before, levels, token);
-  }
-  static typename Backend::f32 total(sum of) noexcept { return Backend::to_f32(of); }
-};
-
-/// Two products each in 16 bits, where there is no instruction for four.
-template <class Backend, std::size_t Bits, std::size_t Quads>
-requires(byte_product_bits<Backend> == 0) struct byte_sums<Backend, Bits, Quads> {
-  static constexpr std::size_t most = INT16_MAX / (2 * 127 * ((1 << Bits) - 1));
-  static constexpr std::size_t quads = most >= Quads ? Quads : 4;
-  static_assert(quads <= most);
-  using sum = typename Backend::pairs;
-  static sum zero() noexcept { return Backend::zero_words(); }
-  static sum add(sum before, typename Backend::bytes levels, typename Backend::bytes token) noexcept {
-    return Backend::dot_bytes(before, levels, token);
-  }
-  static typename Backend::f32 total(sum of) noexcept { return Backend::to_f32(Backend::sum_words(of)); }
 };
 
 /// What bytes of tokens are multiplied: all high ones, worth 128, or the low ones of one token, worth 1.
@@ -119,7 +93,7 @@ template <class Backend, std::size_t Tokens, token_bytes Which, std::size_t Pane
           if constexpr (Which == token_bytes::high && ends_part)
             sum = Backend::fma(Backend::load(panel.offsets[part] + r * lanes), whole, sum);
           const f32 scale = Backend::mul(Backend::load(panel.scales[part] + r * lanes), worth);
-          total[p][first + t][r] = Backend::fma(scale, sums::total(some[t][p][r]), sum);
+          total[p][first + t][r] = Backend::fma(scale, Backend::to_f32(sums::total(some[t][p][r])), sum);
         });
       });
     });

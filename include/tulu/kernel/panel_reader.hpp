@@ -24,10 +24,6 @@ struct panel_reader {
   using format = panel_format<Weight>;
   static constexpr std::size_t lanes = Backend::lanes;
 
-  [[nodiscard]] static bytes load_plane(const std::byte* group, std::size_t plane, std::size_t at) noexcept {
-    return Backend::load_bytes(reinterpret_cast<const std::uint8_t*>(group) + (plane * panel_rows + at * lanes) * 4);
-  }
-
   /// The 8 quads of a group, levels without sign.
   static void load_levels(const std::byte* group, std::size_t at, bytes (&quads)[8]) noexcept {
     if constexpr (format::bits == 8) {
@@ -83,6 +79,9 @@ struct panel_reader {
   }
 
  private:
+  [[nodiscard]] static bytes load_plane(const std::byte* group, std::size_t plane, std::size_t at) noexcept {
+    return Backend::load_bytes(reinterpret_cast<const std::uint8_t*>(group) + (plane * panel_rows + at * lanes) * 4);
+  }
   [[nodiscard]] static f32 half(const std::byte* scales, std::size_t plane, std::size_t at) noexcept {
     return Backend::load(reinterpret_cast<const f16*>(scales) + plane * panel_rows + at * lanes);
   }

@@ -69,35 +69,39 @@ class linear_layers {
     return kernel::model_table::at(weights.type);
   }
 
-  [[nodiscard]] kernel::panel_form form_of(const kernel::weight_matrix& weights) const noexcept {
-    return kernels_->panel_product[index_of(weights)];
+  [[nodiscard]] kernel::panel_form form_of(const kernel::weight_matrix& weights, std::size_t tokens) const noexcept {
+    return (tokens <= kernel::few_tokens ? kernels_->few_form : kernels_->panel_product)[index_of(weights)];
   }
 
   /// Brings x into the forms that the layers' kernels take.
   void pack(std::span<const linear_layer> layers, const float* x, std::size_t tokens) const {
     const std::size_t columns = layers[0].weights->columns;
+    const bool few = tokens <= kernel::few_tokens;
     const auto any = [&](auto&& needs) {
       return std::any_of(layers.begin(), layers.end(),
                          [&](const linear_layer& layer) { return needs(*layer.weights); });
     };
-    if (tokens <= kernel::few_tokens) {
-      if (any([](const auto& weights) { return weights.in_panels(); }))
-        for (std::size_t t = 0; t < tokens; ++t)
-          kernels_->group_tokens(x + t * columns, columns,
-                                 space_->groups() + t * (columns / kernel::token_group::size));
-      return;
+    for (std::size_t index = 0; index < kernel::panel_forms; ++index) {
+      const auto form = static_cast<kernel::panel_form>(index);
+      if (!any([&](const auto& weights) { return weights.in_panels() && form_of(weights, tokens) == form; })) continue;
+      if (few)
+        group_few(form, x, columns, tokens);
+      else
+        pack_many(form, x, columns, tokens);
     }
-    for (std::size_t form = 0; form < kernel::panel_forms; ++form)
-      if (any([&](const auto& weights) {
-            return weights.in_panels() && form_of(weights) == static_cast<kernel::panel_form>(form);
-          }))
-        pack_many(static_cast<kernel::panel_form>(form), x, columns, tokens);
+    if (few) return;
     for (const dtype type : {dtype::f32, dtype::bf16}) {
       if (any([&](const auto& weights) {
             return !weights.in_panels() && kernels_->row_product[index_of(weights)] == type;
           }))
         pack_tiles(type, x, columns, tokens);
     }
+  }
+
+  void group_few(kernel::panel_form form, const float* x, std::size_t columns, std::size_t tokens) const {
+    for (std::size_t t = 0; t < tokens; ++t)
+      kernels_->group_tokens[kernel::model_table::at(form)](
+          x + t * columns, columns, space_->groups(form) + t * (columns / kernel::token_group::size));
   }
 
   void pack_many(kernel::panel_form form, const float* x, std::size_t columns, std::size_t tokens) const {
@@ -128,14 +132,14 @@ class linear_layers {
     float* const y = layer.y + first;
     if (tokens <= kernel::few_tokens) {
       if (weights.in_panels()) {
-        kernels_->panels_times_few[type](rows, count, columns, space_->groups(), columns / kernel::token_group::size,
-                                         tokens, y, weights.rows, layer.add);
+        kernels_->panels_times_few[type](rows, count, columns, space_->groups(form_of(weights, tokens)),
+                                         columns / kernel::token_group::size, tokens, y, weights.rows, layer.add);
       } else {
         kernels_->multiply_few[type](rows, count, columns, x, columns, tokens, y, weights.rows, layer.add);
       }
     } else if (weights.in_panels()) {
-      kernels_->panels_times_many[type](rows, count, columns, space_->packed(form_of(weights)), tokens, y, weights.rows,
-                                        layer.add, space_->scratch(thread));
+      kernels_->panels_times_many[type](rows, count, columns, space_->packed(form_of(weights, tokens)), tokens, y,
+                                        weights.rows, layer.add, space_->scratch(thread));
     } else {
       kernels_->multiply_many[type](rows, count, columns, space_->tiles(kernels_->row_product[type]), tokens, y,
                                     weights.rows, layer.add, space_->scratch(thread));

@@ -31,9 +31,9 @@ class workspace {
       : buffer_{bytes_for(config, size)}, scratch_floats_{scratch_for(config, size)} {
     float* next = reinterpret_cast<float*>(buffer_.data());
     const std::array parts = parts_of(config, size);
-    float** const places[] = {&hidden,  &normed,  &query,     &key,       &value,      &attended,
-                              &gate,    &up,      &tiles_[0], &tiles_[1], &packed_[0], &packed_[1],
-                              &groups_, &cosines, &sines,     &logits,    &scratch_};
+    float** const places[] = {&hidden,  &normed, &query,     &key,       &value,      &attended,
+                              &gate,    &up,     &tiles_[0], &tiles_[1], &packed_[0], &packed_[1],
+                              &cosines, &sines,  &logits,    &scratch_};
     for (std::size_t i = 0; i < parts.size(); ++i) {
       *places[i] = next;
       next += padded(parts[i].rows * parts[i].columns);
@@ -75,8 +75,10 @@ class workspace {
   [[nodiscard]] std::byte* packed(kernel::panel_form form) const noexcept {
     return reinterpret_cast<std::byte*>(packed_[form == kernel::panel_form::bf16 || form == kernel::panel_form::bytes]);
   }
-  /// The input of products of few tokens with weights in panels.
-  [[nodiscard]] kernel::token_group* groups() const noexcept { return reinterpret_cast<kernel::token_group*>(groups_); }
+  /// The same for few tokens, in words or in bytes: the groups of each token lie together.
+  [[nodiscard]] kernel::token_group* groups(kernel::panel_form form) const noexcept {
+    return reinterpret_cast<kernel::token_group*>(packed(form));
+  }
 
   /// What one thread's kernels work in.
   [[nodiscard]] float* scratch(std::size_t thread) const noexcept { return scratch_ + thread * scratch_floats_; }
@@ -99,13 +101,12 @@ class workspace {
                                                  kernel::panel_form other) noexcept {
     return columns / kernel::panel_group * std::max(kernel::form_bytes(one), kernel::form_bytes(other)) / sizeof(float);
   }
-  [[nodiscard]] static std::array<part, 17> parts_of(const llama_config& config, const workspace_size& size) noexcept {
+  [[nodiscard]] static std::array<part, 16> parts_of(const llama_config& config, const workspace_size& size) noexcept {
     const std::size_t tokens = size.tokens, query = config.query_size(), key = config.key_value_size();
     const std::size_t rows = std::max(tokens, size.logit_rows), packed = kernel::packed_tokens(rows);
     const std::size_t tiled = (rows + size.tile - 1) / size.tile * size.tile;
     const std::size_t widest = std::max({config.hidden_size, query, config.intermediate_size});
     const std::size_t columns = kernel::packed_columns(widest);
-    constexpr std::size_t group_floats = sizeof(kernel::token_group) / sizeof(float);
     return {{{rows, config.hidden_size},
              {rows, config.hidden_size},
              {tokens, query},
@@ -118,7 +119,6 @@ class workspace {
              {tiled, columns / 2},
              {packed, packed_floats(columns, kernel::panel_form::f32, kernel::panel_form::words)},
              {packed, packed_floats(columns, kernel::panel_form::bf16, kernel::panel_form::bytes)},
-             {kernel::few_tokens, columns / kernel::token_group::size * group_floats},
              {tokens, config.head_dim / 2},
              {tokens, config.head_dim / 2},
              {size.logit_rows, size.vocabulary},
@@ -128,7 +128,7 @@ class workspace {
   aligned_buffer buffer_;
   std::size_t scratch_floats_;
   float *tiles_[2] = {}, *packed_[2] = {};  ///< float32 or words, bfloat16 or bytes
-  float *groups_ = nullptr, *scratch_ = nullptr;
+  float* scratch_ = nullptr;
 };
 
 }  // namespace tulu

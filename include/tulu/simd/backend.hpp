@@ -127,8 +127,6 @@ concept word_backend = dot_backend<B> && B::has_word_products &&
   noexcept->std::same_as<typename B::pairs>;
   { B::odd_words(b) }  // elements 1 and 3
   noexcept->std::same_as<typename B::pairs>;
-  { B::template nibble_words<3>(b) }  // that nibble of each word, times 1, 16, 256 and 1 for nibbles 0 to 3
-  noexcept->std::same_as<typename B::pairs>;
   { B::sub_words(p, std::int16_t{}) }
   noexcept->std::same_as<typename B::pairs>;
   { B::mul_words(p, i) }  // each with the lower 16 bits of its lane of i

@@ -125,13 +125,6 @@ struct xsimd_backend {
   [[nodiscard]] static pairs odd_words(bytes a) noexcept {
     return words(a) >> 8;
   }
-  template <int Index>
-  [[nodiscard]] static pairs nibble_words(bytes a) noexcept {
-    if constexpr (Index == 3)
-      return words(a) >> 12;
-    else
-      return words(a) & pairs(static_cast<std::uint16_t>(15 << 4 * Index));
-  }
   [[nodiscard]] static pairs mul_words(pairs a, i32 b) noexcept {
     return pairs(Dot::mul_words(a, b));
   }
