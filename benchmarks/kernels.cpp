@@ -210,8 +210,8 @@ void many_tokens(benchmark::State& state, const model_table* table, dtype type, 
   const std::size_t tile = table->tile_tokens;
   aligned_buffer y = filled(dtype::f32, tokens * size);
   aligned_buffer packed = filled(dtype::f32, (tokens + tile - 1) / tile * tile * size);
-  aligned_buffer scratch{sizeof(float) *
-                         std::max(tulu::kernel::many_scratch(tokens), tulu::kernel::multiply_scratch(tokens, tile))};
+  aligned_buffer scratch{sizeof(float) * std::max(tulu::kernel::many_scratch(table->many_rows, tokens),
+                                                  tulu::kernel::multiply_scratch(table->block_rows, tokens, tile))};
   const auto* const floats = reinterpret_cast<const float*>(x.data());
   if (in_panels) {
     table->pack_many[model_table::at(form)](floats, size, 0, tokens, tokens, size, packed.data());
@@ -222,7 +222,7 @@ void many_tokens(benchmark::State& state, const model_table* table, dtype type, 
                                                    packed.data() + t * size * tulu::size_of(product));
   }
   const auto kernel = in_panels ? table->panels_times_many[at] : table->multiply_many[at];
-  const std::size_t step = in_panels ? tulu::kernel::many_rows : tulu::kernel::block_rows;
+  const std::size_t step = in_panels ? table->many_rows : table->block_rows;
   for (auto _ : state) {
     for (std::size_t row = 0; row < size; row += step)
       kernel(weights.data() + row / rows_of_bytes * bytes, std::min(step, size - row), size, packed.data(), tokens,

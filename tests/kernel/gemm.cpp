@@ -15,7 +15,6 @@ namespace {
 
 using tulu::dtype;
 using tulu::kernel::block_columns;
-using tulu::kernel::block_rows;
 using tulu::kernel::model_table;
 using tulu::test::elements;
 using tulu::test::unit;
@@ -36,7 +35,7 @@ struct product {
         packed_type{table.row_product[model_table::at(type)]},
         tile_elements{table.tile_tokens * tulu::kernel::packed_columns(columns)},
         tiles{packed_type, tile_count * tile_elements, 1},
-        scratch{dtype::f32, tulu::kernel::multiply_scratch(tokens, table.tile_tokens)} {
+        scratch{dtype::f32, tulu::kernel::multiply_scratch(table.block_rows, tokens, table.tile_tokens)} {
     std::mt19937 generator{seed};
     weights.fill_normal(generator);
     x.fill_normal(generator);
@@ -131,8 +130,8 @@ TEST_CASE("products with many tokens are within the bound of a float32 sum for e
   for (const model_table* table : tulu::test::usable_models())
     for (const dtype type : tulu::test::weight_types) {
       worst_ratio worst;
-      const std::size_t width = table->tile_tokens;
-      for (const std::size_t rows : {std::size_t{0}, std::size_t{1}, std::size_t{5}, block_rows - 1, block_rows})
+      const std::size_t width = table->tile_tokens, most = table->block_rows;
+      for (const std::size_t rows : {std::size_t{0}, std::size_t{1}, std::size_t{5}, std::size_t{47}, most - 1, most})
         for (const std::size_t columns : {std::size_t{1}, std::size_t{15}, std::size_t{33}, block_columns - 1,
                                           block_columns, block_columns + 1, 2 * block_columns + 5})
           for (const std::size_t tokens : {std::size_t{1}, std::size_t{9}, width - 1, width + 1, 2 * width + 3})
@@ -149,7 +148,7 @@ TEST_CASE("products of blocks with many tokens are within the bound of a float32
       worst_ratio worst;
       for (const std::size_t columns : tulu::test::block_row_lengths(type)) {
         check_product(*table, type, 5, columns, table->tile_tokens + 1, false, worst);
-        check_product(*table, type, block_rows, columns, 9, true, worst);
+        check_product(*table, type, table->block_rows, columns, 9, true, worst);
       }
       INFO(std::string{table->backend}, " ", tulu::name(type));
       CHECK(worst.value() <= 1);
@@ -162,7 +161,7 @@ TEST_CASE("a product has the same bits in every tile and however the rows are di
     for (const dtype type : tulu::test::weight_types)
       for (const std::size_t columns : {7U, 300U}) {
         INFO(std::string{table->backend}, " ", tulu::name(type), " columns ", columns);
-        const std::size_t tokens = 2 * table->tile_tokens + 1, rows = block_rows;
+        const std::size_t tokens = 2 * table->tile_tokens + 1, rows = table->block_rows;
         product data{*table, type, rows, columns, tokens, 5};
         std::vector<float> whole(tokens * rows), divided(tokens * rows);
         data.run(0, rows, whole, rows, false);

@@ -26,13 +26,13 @@ tulu::llama_config odd_config() {
 TEST_CASE("the parts of a workspace are large enough, on cache lines of their own, and end with its memory") {
   const tulu::llama_config config = odd_config();
   for (const tulu::workspace_size& size :
-       {tulu::workspace_size{1, 1, 3, 1, 16}, {70, 5, 37, 3, 24}, {7, 32, 1, 2, 4}}) {
+       {tulu::workspace_size{1, 1, 3, 1, 16, 48, 64}, {70, 5, 37, 3, 24, 192, 192}, {7, 32, 1, 2, 4, 48, 64}}) {
     const tulu::workspace space{config, size};
     const std::size_t rows = std::max(size.tokens, size.logit_rows);
     const std::size_t tiled = (rows + size.tile - 1) / size.tile * size.tile;
-    const std::size_t scratch =
-        std::max({tulu::kernel::multiply_scratch(rows, size.tile), tulu::kernel::many_scratch(rows),
-                  tulu::kernel::attention_scratch(3, config.head_dim)});
+    const std::size_t scratch = std::max({tulu::kernel::multiply_scratch(size.block_rows, rows, size.tile),
+                                          tulu::kernel::many_scratch(size.many_rows, rows),
+                                          tulu::kernel::attention_scratch(3, config.head_dim)});
     const auto floats = [](const void* part) { return static_cast<const float*>(part); };
     std::vector<std::pair<const float*, std::size_t>> parts{
         {space.hidden, rows * 45},
@@ -66,7 +66,7 @@ TEST_CASE("the parts of a workspace are large enough, on cache lines of their ow
 TEST_CASE("a workspace too large for any machine is refused") {
   const std::size_t most = std::numeric_limits<std::size_t>::max() / 64;
   CHECK(tulu::test::message_of([&] {
-          (void)tulu::workspace::bytes_for(odd_config(), {most, 1, 3, 1, 16});
+          (void)tulu::workspace::bytes_for(odd_config(), {most, 1, 3, 1, 16, 48, 64});
         }) == "config.json: activations of " + std::to_string(most) + " tokens are more than a machine can hold");
 }
 

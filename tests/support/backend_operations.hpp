@@ -141,7 +141,7 @@ struct operations {
                              bool add) noexcept {
     using tiles = typename B::tiles;
     tiles::configure();
-    tiles::template multiply<Tokens>(x, x_stride, panels, panel_stride, panel_count, depth, y, y_stride, add);
+    tiles::template multiply<Tokens>(x, x_stride, panels, panel_stride, panel_count, depth, y, y_stride, add, x);
     tiles::release();
   }
   template <std::size_t Tokens>

@@ -15,9 +15,11 @@
 // stays in registers while it is summed.
 namespace tulu::kernel {
 
-/// Rows of weights that one call of multiply_many takes at most.
-inline constexpr std::size_t block_rows = 48;
-/// Columns of weights that are copied at a time: 48 rows of them lie in the level-2 cache.
+/// Rows of weights that one call of multiply_many takes at most: tokens, which lie in the level-3 cache, are read once
+/// for all of them. With registers of 512 bits come level-2 caches of a megabyte and more.
+template <class Backend>
+inline constexpr std::size_t block_rows = Backend::lanes == 16 ? 192 : 48;
+/// Columns of weights that are copied at a time: a block of them lies in the level-2 cache.
 inline constexpr std::size_t block_columns = 256;
 /// How many rows ahead of the one that is copied weights are fetched.
 inline constexpr std::size_t rows_ahead = 4;
@@ -26,9 +28,9 @@ inline constexpr std::size_t rows_ahead = 4;
 template <class Backend>
 inline constexpr std::size_t tile_tokens = Backend::tile_registers* Backend::lanes;
 
-/// Floats that multiply_many needs to work in.
-[[nodiscard]] constexpr std::size_t multiply_scratch(std::size_t tokens, std::size_t tile) noexcept {
-  return block_rows * (block_columns + (tokens + tile - 1) / tile * tile);
+/// Floats that multiply_many needs to work in, with `rows` at most and tiles of `tile` tokens.
+[[nodiscard]] constexpr std::size_t multiply_scratch(std::size_t rows, std::size_t tokens, std::size_t tile) noexcept {
+  return rows * (block_columns + (tokens + tile - 1) / tile * tile);
 }
 
 /// Packs up to tile_tokens tokens, rows of x `x_stride` floats apart, as tile[column / step][token][step] with the step
@@ -98,7 +100,7 @@ const Scalar* multiply_tile(const Scalar* w, const Scalar* tile, const Scalar* n
   constexpr std::size_t rows = Backend::tile_rows, lanes = Backend::lanes;
   constexpr std::size_t width = tile_tokens<Backend>, step = product_step<Scalar>;
   // Without a fused multiply-add g++ computes the products of all steps of a round before their sums.
-  constexpr std::size_t steps = lanes >= 8 ? 4 : 1, share = steps * step * width * rows / block_rows;
+  constexpr std::size_t steps = lanes >= 8 ? 4 : 1, share = steps * step * width * rows / block_rows<Backend>;
   static_assert(packed_columns(1) % (steps * step) == 0);
   f32 sums[rows][registers];
   const auto each = [](auto&& body) { unroll<rows>([&](auto r) { unroll<registers>([&](auto v) { body(r, v); }); }); };
@@ -132,8 +134,9 @@ void multiply_block(const Scalar* block, std::size_t rows, const Scalar* tile, c
   constexpr std::size_t width = tile_tokens<Backend>;
   if constexpr (in_tiles<Backend, Scalar>) {
     const auto multiply = [&](auto count, std::size_t r) {
-      Backend::tiles::template multiply<count, width>(block + r * block_columns, 16 * block_columns, tile, 32,
-                                                      (tokens + 15) / 16, columns, product + r * width, width, !first);
+      next = Backend::tiles::template multiply<count, width>(block + r * block_columns, 16 * block_columns, tile, 32,
+                                                             (tokens + 15) / 16, columns, product + r * width, width,
+                                                             !first, next);
     };
     std::size_t r = 0;
     for (; r + 16 < rows; r += 32) multiply(std::integral_constant<std::size_t, 32>{}, r);
@@ -155,13 +158,14 @@ void multiply_many(const std::byte* weights, std::size_t rows, std::size_t colum
                    std::size_t tokens, float* y, std::size_t y_stride, bool add, float* scratch) noexcept {
   using scalar = product_scalar<Backend, Weight>;
   constexpr std::size_t width = tile_tokens<Backend>;
-  static_assert(block_rows % Backend::tile_rows == 0);
+  constexpr std::size_t most = block_rows<Backend>;
+  static_assert(most % Backend::tile_rows == 0);
   constexpr bool in_tiles = detail::in_tiles<Backend, scalar>;
   constexpr std::size_t step = in_tiles ? 32 : block_columns;
   if constexpr (in_tiles) Backend::tiles::configure();
   const auto* const stored = reinterpret_cast<const Weight*>(weights);
   auto* const block = reinterpret_cast<scalar*>(scratch);
-  float* const products = scratch + block_rows * block_columns;
+  float* const products = scratch + most * block_columns;
   for (std::size_t first = 0; first < columns; first += block_columns) {
     const std::size_t count = columns - first < block_columns ? columns - first : block_columns;
     const std::size_t padded = packed_columns(count);
@@ -180,7 +184,7 @@ void multiply_many(const std::byte* weights, std::size_t rows, std::size_t colum
     }
     for (std::size_t t = 0; t < tokens; t += width) {
       const auto* const tile = reinterpret_cast<const scalar*>(tiles) + t * packed_columns(columns) + first * width;
-      float* const product = products + t * block_rows;
+      float* const product = products + t * most;
       const std::size_t present = tokens - t < width ? tokens - t : width;
       if constexpr (detail::has_multiply<Backend>) {
         Backend::multiply(block, block_columns, rows, tile, width, count, present, product, first != 0);
@@ -191,9 +195,16 @@ void multiply_many(const std::byte* weights, std::size_t rows, std::size_t colum
       }
     }
   }
-  if constexpr (in_tiles) Backend::tiles::release();
+  if constexpr (in_tiles) {
+    Backend::tiles::release();
+    for (std::size_t t = 0; t < tokens; t += 16)
+      for (std::size_t r = 0; r < rows; r += 16)
+        Backend::tiles::store_transposed(products + t / width * width * most + r * width + t % width, width, rows - r,
+                                         tokens - t, y + t * y_stride + r, y_stride, add);
+    return;
+  }
   for (std::size_t t = 0; t < tokens; ++t) {
-    const float* const column = products + t / width * width * block_rows + t % width;
+    const float* const column = products + t / width * width * most + t % width;
     float* const out = y + t * y_stride;
     for (std::size_t r = 0; r < rows; ++r) out[r] = add ? out[r] + column[r * width] : column[r * width];
   }

@@ -33,6 +33,8 @@ struct model_table {
 
   const char* backend;
   std::size_t tile_tokens;  ///< of pack_tokens and multiply_many
+  std::size_t block_rows;   ///< that multiply_many takes at most
+  std::size_t many_rows;    ///< that panels_times_many takes at most
   by_weight<multiply_few_function> multiply_few;
   by_weight<multiply_many_function> multiply_many;
   by_type<pack_tokens_function> pack_tokens;                    ///< null for f16
@@ -132,6 +134,8 @@ template <class Backend>
 inline constexpr model_table model_entries{
     Backend::name,
     tile_tokens<Backend>,
+    kernel::block_rows<Backend>,
+    kernel::many_rows<Backend>,
     all_weights<Backend>::few,
     all_weights<Backend>::many,
     {nullptr, &pack_tokens<Backend, bf16>, &pack_tokens<Backend, float>},

@@ -18,20 +18,21 @@
 #include <tulu/simd/backend.hpp>
 
 // Products of quantised weights in panels with many tokens, where computing takes the time (Goto and van de Geijn
-// 2008): tokens are packed once, block by block of columns; a block of four panels, made what products are computed
+// 2008): tokens are packed once, block by block of columns; a block of some panels, made what products are computed
 // in, stays in the cache while all tokens pass it, and a tile of products stays in registers while it is summed.
 namespace tulu::kernel {
 
-/// Rows that one call takes at most: those of four panels.
-inline constexpr std::size_t many_rows = 4 * panel_rows;
+/// Rows that one call of panels_times_many takes at most; see block_rows.
+template <class Backend>
+inline constexpr std::size_t many_rows = (Backend::lanes == 16 ? 12 : 4) * panel_rows;
 
 namespace detail {
 
-/// Columns of a block, chosen so that the weights of four panels fit the level-1 cache, with tiles those of two.
+/// Columns of a block, chosen so that the weights of some panels fit the level-1 cache, with tiles the tokens of one.
 template <class Backend, class Scalar>
 inline constexpr std::size_t block_depth = (in_tiles<Backend, Scalar> ? 1024 : 512) / sizeof(Scalar);
 
-/// Groups of columns of a block: those of four panels, of some hundred tokens, and the sums fit the level-2 cache.
+/// Groups of columns of a block: those of the panels, of some hundred tokens, and the sums fit the level-2 cache.
 inline constexpr std::size_t block_groups = 4;
 
 /// The tile of products that fits the registers.
@@ -62,9 +63,9 @@ using panels_times_many_function = void (*)(const std::byte* panels, std::size_t
                                             const std::byte* tokens_packed, std::size_t tokens, float* y,
                                             std::size_t y_stride, bool add, float* scratch) noexcept;
 
-/// Floats that a panels_times_many_function works in, whatever the backend.
-[[nodiscard]] constexpr std::size_t many_scratch(std::size_t tokens) noexcept {
-  return many_rows * (1024 / sizeof(float) + packed_tokens(tokens));
+/// Floats that a panels_times_many_function of `rows` at most works in.
+[[nodiscard]] constexpr std::size_t many_scratch(std::size_t rows, std::size_t tokens) noexcept {
+  return rows * (1024 / sizeof(float) + packed_tokens(tokens));
 }
 
 namespace detail {
@@ -228,18 +229,21 @@ struct block_products {
     }
   }
 
-  /// Whole tiles: two panels stay in the level-1 cache while all tokens pass them.
+  /// Whole tiles: 32 tokens stay in the level-1 cache while all panels pass them.
   void in_tiles(std::size_t tokens) const noexcept {
     const std::size_t count = (rows + panel_rows - 1) / panel_rows;
-    for (std::size_t panel = 0; panel < count; panel += 2) {
-      const auto multiply = [&](auto some, std::size_t t) {
-        Backend::tiles::template multiply<some>(x + t * depth, 16 * depth, panels + panel * panel_stride, panel_stride,
-                                                count - panel < 2 ? 1 : 2, depth, y + t * y_stride + panel * panel_rows,
-                                                y_stride, add);
+    for (std::size_t t = 0; t < tokens; t += 32) {
+      const Token* next = x + (t + 32) * depth;
+      const auto multiply = [&](auto some, std::size_t panel) {
+        next = Backend::tiles::template multiply<some>(x + t * depth, 16 * depth, panels + panel * panel_stride,
+                                                       panel_stride, count - panel < 2 ? 1 : 2, depth,
+                                                       y + t * y_stride + panel * panel_rows, y_stride, add, next);
       };
-      std::size_t t = 0;
-      for (; t + 16 < tokens; t += 32) multiply(std::integral_constant<std::size_t, 32>{}, t);
-      if (t < tokens) multiply(std::integral_constant<std::size_t, 16>{}, t);
+      for (std::size_t panel = 0; panel < count; panel += 2)
+        if (tokens - t > 16)
+          multiply(std::integral_constant<std::size_t, 32>{}, panel);
+        else
+          multiply(std::integral_constant<std::size_t, 16>{}, panel);
     }
   }
 
@@ -261,7 +265,7 @@ struct block_products {
 template <class Backend>
 void store_sums(const float* sums, std::size_t tokens, std::size_t rows, float* y, std::size_t y_stride,
                 bool add) noexcept {
-  for (std::size_t t = 0; t < tokens; ++t, sums += many_rows, y += y_stride)
+  for (std::size_t t = 0; t < tokens; ++t, sums += many_rows<Backend>, y += y_stride)
     for (std::size_t row = 0; row < rows; ++row) y[row] = add ? y[row] + sums[row] : sums[row];
 }
 
@@ -269,17 +273,18 @@ void store_sums(const float* sums, std::size_t tokens, std::size_t rows, float* 
 template <class Backend, class Weight, class Groups, class Unpacker>
 void groups_times_many(const std::byte* panels, std::size_t rows, std::size_t columns, const std::byte* tokens_packed,
                        std::size_t tokens, float* y, std::size_t y_stride, bool add, float* scratch) noexcept {
-  static_assert(many_rows / panel_rows * block_groups * sizeof(Groups) <= many_scratch(0) * sizeof(float));
+  constexpr std::size_t most = many_rows<Backend>;
+  static_assert(most / panel_rows * block_groups * sizeof(Groups) <= many_scratch(most, 0) * sizeof(float));
   const auto* x = reinterpret_cast<const token_group*>(tokens_packed);
   auto* const unpacked = reinterpret_cast<Groups*>(scratch);
-  float* const sums = scratch + many_scratch(0);
+  float* const sums = scratch + many_scratch(most, 0);
   const std::size_t groups = columns / panel_group;
   for (std::size_t first = 0; first < groups; first += block_groups) {
     const std::size_t depth = groups - first < block_groups ? groups - first : block_groups;
     for (std::size_t row = 0; row < rows; row += panel_rows)
       unpack_panel<Backend, Weight, Unpacker>(panels + row / panel_rows * panel_bytes<Weight>(columns), columns, first,
                                               depth, 1, unpacked + row / panel_rows * block_groups);
-    block_products<Backend, Groups, token_group>{unpacked, block_groups, rows, depth, x, sums, many_rows, first != 0}
+    block_products<Backend, Groups, token_group>{unpacked, block_groups, rows, depth, x, sums, most, first != 0}
         .in_registers(tokens);
     x += tokens * depth;
   }
@@ -295,7 +300,7 @@ void scalars_times_many(const std::byte* panels, std::size_t rows, std::size_t c
   static_assert(most * sizeof(scalar) <= 1024);
   const auto* const x = reinterpret_cast<const scalar*>(tokens_packed);
   auto* const unpacked = reinterpret_cast<scalar*>(scratch);
-  float* const sums = scratch + many_scratch(0);
+  float* const sums = scratch + many_scratch(many_rows<Backend>, 0);
   if constexpr (tiled) Backend::tiles::configure();
   for (std::size_t first = 0; first < columns; first += most) {
     const std::size_t depth = columns - first < most ? columns - first : most;
@@ -305,7 +310,8 @@ void scalars_times_many(const std::byte* panels, std::size_t rows, std::size_t c
           panel_group * panel_rows, unpacked + row * most);
     using block = block_products<Backend, scalar, scalar>;
     if constexpr (tiled)
-      block{unpacked, most * panel_rows, rows, depth, x + first * packed_tokens(tokens), sums, many_rows, first != 0}
+      block{unpacked, most * panel_rows,  rows,      depth, x + first * packed_tokens(tokens),
+            sums,     many_rows<Backend>, first != 0}
           .in_tiles(tokens);
     else
       block{unpacked, most * panel_rows, rows, depth, x + first * tokens, y, y_stride, add || first != 0}.in_registers(

@@ -149,17 +149,19 @@ class linear_layers {
       for (std::size_t r = 0; r < count; ++r) y[t * weights.rows + r] += layer.bias[first + r];
   }
 
-  /// Divides rows of weights among the threads: blocks for many tokens, for few some ranges a thread.
+  /// Divides rows of weights among the threads: some ranges for each, for many tokens blocks that kernels like.
   void over_rows(std::size_t rows, std::size_t tokens, std::span<const linear_layer> layers,
                  function_ref<void(std::size_t first, std::size_t count, std::size_t thread)> body) const {
-    constexpr std::size_t step = kernel::panel_rows, ranges = 6;
-    std::size_t count = kernel::many_rows;
-    if (tokens <= kernel::few_tokens) {
-      count = std::max<std::size_t>(1, rows / (workers_->threads() * ranges) / step) * step;
-    } else {
-      for (const linear_layer& layer : layers)
-        if (!layer.weights->in_panels()) count = kernel::block_rows;
-    }
+    const auto ranges_of = [&](std::size_t ranges, std::size_t step) {
+      return std::max<std::size_t>(1, rows / (workers_->threads() * ranges) / step) * step;
+    };
+    std::size_t count = 0;
+    if (tokens <= kernel::few_tokens)
+      count = ranges_of(6, kernel::panel_rows);
+    else if (std::all_of(layers.begin(), layers.end(), [](const auto& layer) { return layer.weights->in_panels(); }))
+      count = std::min(ranges_of(4, 64), kernels_->many_rows);
+    else
+      count = std::min(ranges_of(4, 48), kernels_->block_rows);
     workers_->parallel_for((rows + count - 1) / count, [&](std::size_t index, std::size_t thread) {
       body(index * count, std::min(count, rows - index * count), thread);
     });

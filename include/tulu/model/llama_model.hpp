@@ -72,7 +72,9 @@ class llama_model {
             .logit_rows = std::max<std::size_t>({1, options.max_sequences, std::min<std::size_t>(tokens, 32)}),
             .vocabulary = vocabulary,
             .threads = threads,
-            .tile = kernels.tile_tokens};
+            .tile = kernels.tile_tokens,
+            .block_rows = kernels.block_rows,
+            .many_rows = kernels.many_rows};
   }
   /// The memory that passes work in.
   [[nodiscard]] std::size_t workspace_bytes() const noexcept { return space_.bytes(); }

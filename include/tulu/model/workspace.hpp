@@ -21,7 +21,9 @@ struct workspace_size {
   std::size_t logit_rows = 0;  ///< positions whose logits are computed together
   std::size_t vocabulary = 0;  ///< rows of lm_head
   std::size_t threads = 0;
-  std::size_t tile = 0;  ///< model_table::tile_tokens
+  std::size_t tile = 0;        ///< model_table::tile_tokens
+  std::size_t block_rows = 0;  ///< model_table::block_rows
+  std::size_t many_rows = 0;   ///< model_table::many_rows
 };
 
 /// All memory that a pass works in, float32, each part on a cache line of its own.
@@ -93,8 +95,9 @@ class workspace {
   [[nodiscard]] static std::size_t scratch_for(const llama_config& config, const workspace_size& size) noexcept {
     const std::size_t group = config.num_attention_heads / config.num_key_value_heads;
     const std::size_t rows = std::max(size.tokens, size.logit_rows);
-    return padded(std::max({kernel::multiply_scratch(rows, size.tile), kernel::many_scratch(rows),
-                            kernel::attention_scratch(group, config.head_dim)}));
+    return padded(
+        std::max({kernel::multiply_scratch(size.block_rows, rows, size.tile),
+                  kernel::many_scratch(size.many_rows, rows), kernel::attention_scratch(group, config.head_dim)}));
   }
   /// Of a token in the larger of two forms.
   [[nodiscard]] static std::size_t packed_floats(std::size_t columns, kernel::panel_form one,
