@@ -200,8 +200,8 @@ TEST_CASE("products of panels with many tokens are near those of the weights for
       if (table->panels_times_many[at] == nullptr) continue;
       worst_ratio worst;
       for (const std::size_t columns : tulu::test::block_row_lengths(type))
-        for (const std::size_t rows : {1U, 17U, 64U})
-          for (const std::size_t tokens : {1U, 2U, 5U, 6U, 7U, 16U, 37U}) {
+        for (const std::size_t rows : {std::size_t{1}, std::size_t{17}, table->many_rows})
+          for (const std::size_t tokens : {1U, 2U, 5U, 6U, 7U, 16U, 37U, 50U}) {
             if (tokens > 7 && columns != 224 && columns != 544 && columns != 512) continue;  // enough, and quick
             product data{type, rows, columns, tokens, static_cast<unsigned>(100 * rows + columns)};
             for (const bool add : {false, true}) {
@@ -236,12 +236,13 @@ TEST_CASE("a product with many tokens has the same bits however many there are")
     for (const dtype type : {dtype::q8_0, dtype::q4_k, dtype::q5_k, dtype::q6_k}) {
       if (table->panels_times_many[model_table::at(type)] == nullptr) continue;
       INFO(std::string{table->backend}, " ", tulu::name(type));
-      product data{type, 64, 768, 40, 6};
-      std::vector<float> all(40 * data.y_stride(), untouched), some = all;
-      data.many(*table, 0, 64, all.data(), false);
+      const std::size_t rows = table->many_rows;
+      product data{type, rows, 768, 70, 6};
+      std::vector<float> all(70 * data.y_stride(), untouched), some = all;
+      data.many(*table, 0, rows, all.data(), false);
       for (std::size_t tokens = 1; tokens <= 13; ++tokens) {
         data.tokens = tokens;
-        data.many(*table, 0, 64, some.data(), false);
+        data.many(*table, 0, rows, some.data(), false);
         CHECK(std::memcmp(some.data(), all.data(), tokens * data.y_stride() * sizeof(float)) == 0);
       }
     }

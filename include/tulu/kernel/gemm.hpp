@@ -16,9 +16,9 @@
 namespace tulu::kernel {
 
 /// Rows of weights that one call of multiply_many takes at most: tokens, which lie in the level-3 cache, are read once
-/// for all of them. With registers of 512 bits come level-2 caches of a megabyte and more.
+/// for all of them. With tiles comes a level-2 cache of 2 MiB, and a need of it.
 template <class Backend>
-inline constexpr std::size_t block_rows = Backend::lanes == 16 ? 192 : 48;
+inline constexpr std::size_t block_rows = detail::has_tiles<Backend> ? 192 : 48;
 /// Columns of weights that are copied at a time: a block of them lies in the level-2 cache.
 inline constexpr std::size_t block_columns = 256;
 /// How many rows ahead of the one that is copied weights are fetched.
@@ -62,12 +62,6 @@ void pack_tokens(const float* x, std::size_t x_stride, std::size_t tokens, std::
 }
 
 namespace detail {
-
-/// Whether a backend brings its own product of blocks, see simd::eigen_over.
-template <class Backend>
-inline constexpr bool has_multiply = requires(const float* in, float* out) {
-  Backend::multiply(in, std::size_t{}, std::size_t{}, in, std::size_t{}, std::size_t{}, std::size_t{}, out, true);
-};
 
 /// `count` weights from the one with index `first` on, as Scalar.
 template <class Backend, class Weight, class Scalar>

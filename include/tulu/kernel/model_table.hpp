@@ -112,6 +112,8 @@ struct weight_entries {
   static constexpr by_weight<panel_form> panel_products{product_of<Weights>()...};
   template <panel_form Form>
   static constexpr bool takes = ((panel_weight<Weights> && product_of<Weights>() == Form) || ...);
+  static_assert(block_rows<Backend> <= many_rows<Backend> && block_rows<Backend> % panel_rows == 0,
+                "layers of either layout are multiplied by the same ranges of rows");
   static_assert(!(takes<panel_form::f32> && takes<panel_form::words>), "they share a place in the workspace");
   static_assert(!(takes<panel_form::bf16> && takes<panel_form::bytes>), "they share a place in the workspace");
   template <bool Words>

@@ -24,11 +24,11 @@ namespace tulu::kernel {
 
 /// Rows that one call of panels_times_many takes at most; see block_rows.
 template <class Backend>
-inline constexpr std::size_t many_rows = (Backend::lanes == 16 ? 12 : 4) * panel_rows;
+inline constexpr std::size_t many_rows = (detail::has_tiles<Backend> ? 12 : 4) * panel_rows;
 
 namespace detail {
 
-/// Columns of a block, chosen so that the weights of some panels fit the level-1 cache, with tiles the tokens of one.
+/// Columns of a block, chosen so that the weights of four panels fit the level-1 cache, with tiles 32 tokens.
 template <class Backend, class Scalar>
 inline constexpr std::size_t block_depth = (in_tiles<Backend, Scalar> ? 1024 : 512) / sizeof(Scalar);
 
@@ -206,7 +206,7 @@ void multiply_panels(const float* panels, std::size_t panel_stride, std::size_t 
   store_panels<Backend, Panels, Tokens>(sums, rows, y, y_stride, add);
 }
 
-/// One block of columns of up to four panels; elements are floating-point numbers, or groups.
+/// One block of columns of up to many_rows rows; elements are floating-point numbers, or groups.
 template <class Backend, class Weight, class Token>
 struct block_products {
   const Weight* panels;
@@ -229,7 +229,8 @@ struct block_products {
     }
   }
 
-  /// Whole tiles: 32 tokens stay in the level-1 cache while all panels pass them.
+  /// Whole tiles: all panels, of the level-2 cache, pass 32 tokens, which are fetched while the 32 before are
+  /// multiplied.
   void in_tiles(std::size_t tokens) const noexcept {
     const std::size_t count = (rows + panel_rows - 1) / panel_rows;
     for (std::size_t t = 0; t < tokens; t += 32) {

@@ -10,8 +10,13 @@ namespace tulu::kernel {
 
 namespace detail {
 
+/// Whether a backend brings its own product of blocks, of float32 alone, see simd::eigen_over.
 template <class Backend>
-inline constexpr bool has_bf16_products = requires {
+inline constexpr bool has_multiply = requires(const float* in, float* out) {
+  Backend::multiply(in, std::size_t{}, std::size_t{}, in, std::size_t{}, std::size_t{}, std::size_t{}, out, true);
+};
+template <class Backend>
+inline constexpr bool has_bf16_products = !has_multiply<Backend> && requires {
   Backend::has_bf16_products;
 };
 template <class Backend>

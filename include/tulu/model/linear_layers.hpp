@@ -149,7 +149,8 @@ class linear_layers {
       for (std::size_t r = 0; r < count; ++r) y[t * weights.rows + r] += layer.bias[first + r];
   }
 
-  /// Divides rows of weights among the threads: some ranges for each, for many tokens blocks that kernels like.
+  /// Divides rows of weights among the threads: some ranges for each, for many tokens in whole tiles of products, which
+  /// have the rows of 4 panels, or 6, 12 or 16 rows.
   void over_rows(std::size_t rows, std::size_t tokens, std::span<const linear_layer> layers,
                  function_ref<void(std::size_t first, std::size_t count, std::size_t thread)> body) const {
     const auto ranges_of = [&](std::size_t ranges, std::size_t step) {

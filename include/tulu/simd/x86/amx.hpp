@@ -42,8 +42,9 @@ struct bf16_tiles {
   /// y[t][16p + r] = Σ_k x[t / 16][k / 32][t % 16][k % 32] × panels[p][k / 2][r][k % 2], where [k / 2] is a step of
   /// 2 × Width elements, or that added to y, in float32 for `depth` columns, a multiple of 32. Sixteens of x and panels
   /// lie `x_stride` and `panel_stride` elements apart, rows of y `y_stride`: not a multiple of 1024, whose rows would
-  /// share one set of the cache. Subnormal numbers count as zero, as they do for dot_bf16. Meanwhile elements from
-  /// `next` on are fetched, `share` for each 32 columns; returns where to go on with that.
+  /// share one set of the cache. Subnormal numbers count as zero, as they do for dot_bf16. Meanwhile the
+  /// tokens from `next` on are fetched, all 32 when 192 rows are multiplied with the same tokens in calls that follow
+  /// each other; returns where to go on with that.
   template <std::size_t Tokens, std::size_t Width = panel_rows>
   static const bf16* multiply(const bf16* x, std::size_t x_stride, const bf16* panels, std::size_t panel_stride,
                               std::size_t panel_count, std::size_t depth, float* y, std::size_t y_stride, bool add,
@@ -80,7 +81,7 @@ struct bf16_tiles {
     const bf16* next;
   };
 
-  /// A sixth of the elements that 32 tokens have in a step: both users multiply 192 rows with them.
+  /// Elements that are fetched for 32 rows and columns: of 32 tokens a sixth, in whole cache lines.
   static constexpr std::size_t share = 192;
 
   /// Tile loads of g++ 12 name no memory that they read.
