@@ -165,6 +165,7 @@ int main(int argc, char** argv) {
   CLI::App app{about, "chat"};
   arguments given;
   given.answers.sampling.want_logprob = false;
+  given.model.check_tensors = false;
   cli::add_common_options(app, given.common);
   app.add_option("--model", given.model.model, cli::model_help);
   app.add_option("--prompt", given.prompt, "Print the answer to this alone, and end");
@@ -181,6 +182,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   add_settings(app, given.answers);
   cli::add_model_options(app, given.model);
+  app.add_flag("--check-tensors", given.model.check_tensors,
+               "First read all weights, to warn of NaN and infinite ones");
   app.add_flag("--list-backends", given.list_backends, "The usable backends, one name a line, best first");
   app.final_callback([&] {
     given.context.cache_type = *cli::parse_type(given.cache);

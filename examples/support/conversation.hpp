@@ -21,6 +21,7 @@
 #include <tulu/generation/chat_session.hpp>
 #include <tulu/generation/session_file.hpp>
 #include <tulu/model/llama_model.hpp>
+#include <tulu/sampling/nan_logits.hpp>
 
 namespace cli {
 
@@ -100,6 +101,9 @@ class conversation {
       asked = answering.token();
       try {
         result = respond(print, answering.token());
+      } catch (const tulu::nan_logits& problem) {
+        if (print.begun()) print.finish();
+        throw tulu::error{std::string{problem.what()} + "; --check-tensors tells which weights are none"};
       } catch (...) {
         if (print.begun()) print.finish();
         throw;

@@ -25,6 +25,7 @@ struct model_arguments {
   std::string weights = "auto";
   std::string backend{};
   bool allow_diff = false;
+  bool check_tensors = true;
 };
 
 inline constexpr std::array<std::string_view, 8> weights_names{"auto", "f32",  "f16",  "bf16",
@@ -69,6 +70,7 @@ inline void add_model_options(CLI::App& app, model_arguments& arguments) {
   options.kernels = backend.model;
   if (!backend.model->has_panels()) options.layout = tulu::kernel::weight_layout::rows;
   options.model.workers = std::make_shared<tulu::executor>(common.threads);
+  options.check_numbers = arguments.check_tensors;
   options.on_progress = [&bar](std::size_t done, std::size_t total) { bar.update(done, total); };
   options.stop = std::move(stop);
   options.allow_diff = arguments.allow_diff;

@@ -1,14 +1,20 @@
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include "../support/llama_folder.hpp"
+#include "../support/random_model.hpp"
 #include <tulu/kernel/dispatch.hpp>
+#include <tulu/model/load.hpp>
 #include <tulu/model/load_weights.hpp>
+#include <tulu/model/memory_estimate.hpp>
 
 using tulu::dtype;
 using tulu::load_llama_weights;
@@ -519,6 +525,65 @@ TEST_CASE("load_llama_weights: matrices in panels hold what they hold in rows, o
       }
     }
   }
+}
+
+TEST_CASE("load_model: stored blocks are packed while they are used, the logits are those of panels made before") {
+  const temp_dir dir;
+  llama_sizes sizes = block_sizes(256, 512);
+  sizes.vocabulary = 300;  // no whole panels
+  std::vector<tulu::token_id> tokens(21);
+  for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<tulu::token_id>(i * 13 % 300);
+  for (const bool tied : {false, true})
+    for (const dtype stored : {dtype::q4_0, dtype::q8_0, dtype::q5_k}) {
+      sizes.tied = tied;
+      const tulu::llama_config config = config_at(dir.path() / "model", sizes);
+      const auto model = block_catalogue(dir.path() / "model" / "blocks", llama_values(sizes, 40), stored);
+      for (const auto* const backend : tulu::kernel::usable_backends(tulu::detect_cpu())) {
+        if (!backend->model->has_panels()) continue;
+        tulu::load_options options;
+        options.kernels = backend->model;
+        options.model.workers = std::make_shared<tulu::executor>(3);
+        const auto found = load_model(model, config, options);
+        options.layout = weight_layout::rows;
+        const auto rows = load_llama_weights(model, config, options, *options.model.workers);
+        tulu::llama_model wanted{tulu::test::in_panels(*rows), *backend->model, options.model};
+        CHECK(found->weights().deferred.size() == 1 + 7 * sizes.layers);
+        for (const std::size_t count : {3U, 21U, 1U, 20U, 2U, 21U}) {
+          auto cache = found->make_cache(count, dtype::f32), other = wanted.make_cache(count, dtype::f32);
+          const auto some = std::span{tokens}.last(count);
+          CHECK(std::ranges::equal(found->prefill(cache, some), wanted.prefill(other, some)));
+        }
+        for (const auto& each : found->weights().deferred) CHECK(each->all_kept());
+        const auto estimate = tulu::estimate_memory(model, config, {}, weight_layout::panels, 8, dtype::f16, 0);
+        std::size_t owned = 0;
+        for (const auto& buffer : found->weights().buffers) owned += buffer.size();
+        for (const auto& layer : found->weights().layers)
+          for (const auto* const matrix : tulu::llama_layer::matrices(layer)) owned += matrix->bytes();
+        CHECK(estimate.weights_in_memory == owned + found->weights().lm_head.bytes());
+        CHECK(estimate.weights_mapped == (tied ? 0 : found->weights().embed_tokens.bytes()));
+      }
+    }
+}
+
+TEST_CASE("load_llama_weights: without a check only what is converted is looked at for NaN") {
+  const temp_dir dir;
+  const llama_sizes sizes = block_sizes(64, 64);
+  auto values = llama_values(sizes, 41);
+  find_tensor(values, "model.layers.1.mlp.up_proj.weight").values[40] = std::numeric_limits<float>::quiet_NaN();
+  const fs::path path = write_model(dir.path() / "model", values, llama_config_text(sizes));
+  tulu::executor workers{2};
+  tulu::load_options options;
+  options.check_numbers = false;
+  std::size_t read = 0, all = 0;
+  options.on_progress = [&](std::size_t done, std::size_t total) {
+    read = std::max(read, done);
+    all = total;
+  };
+  CHECK(load_llama_weights(path, options, workers)->warnings.empty());
+  CHECK(all == (1 + 2 * sizes.layers) * sizes.hidden * sizeof(float));  // the norms
+  CHECK(read == all);
+  options.weights = dtype::bf16;
+  CHECK(load_llama_weights(path, options, workers)->warnings.size() == 1);
 }
 
 }  // namespace load_weights_test

@@ -51,7 +51,11 @@ TEST_CASE("the parts of a workspace are large enough, on cache lines of their ow
         {space.cosines, size.tokens * 5},
         {space.sines, size.tokens * 5},
         {space.logits, size.logit_rows * size.vocabulary}};
-    for (std::size_t thread = 0; thread < size.threads; ++thread) parts.emplace_back(space.scratch(thread), scratch);
+    for (std::size_t thread = 0; thread < size.threads; ++thread) {
+      parts.emplace_back(space.scratch(thread), scratch);
+      parts.emplace_back(floats(space.panels(thread)),
+                         tulu::kernel::panels_bytes(tulu::dtype::q8_0, size.many_rows, 32) / sizeof(float));
+    }
     std::sort(parts.begin(), parts.end());
     for (std::size_t i = 0; i < parts.size(); ++i) {
       CHECK(reinterpret_cast<std::uintptr_t>(parts[i].first) % 64 == 0);

@@ -4,10 +4,12 @@ The models are made here and say what a table tells them to (support/chain_model
 """
 
 import json
+import math
 import os
 import re
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
 import time
@@ -173,6 +175,20 @@ class Script(ProgramTest):
         shutil.copytree(TALKER, bare)
         (bare / "tokenizer.model").unlink()
         self.assert_refused(chat(bare, "--prompt", "Hi", "--quiet"), "tokenizer.model")
+
+    def test_a_weight_that_is_no_number(self):
+        damaged = chain_model.write(self.dir / "damaged", chain_model.answers(ANSWER))
+        with open(damaged / "model.safetensors", "r+b") as file:
+            start = 8 + int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(start - 8))
+            file.seek(start + header["lm_head.weight"]["data_offsets"][0])
+            file.write(struct.pack("<f", math.nan))
+        said = chat(damaged, "--prompt", "Hi", "--quiet")
+        self.assert_refused(said, "found NaN; --check-tensors tells")
+        self.assertNotIn("warning", said.stderr)
+        said = chat(damaged, "--prompt", "Hi", "--quiet", "--check-tensors")
+        self.assert_refused(said, "found NaN")
+        self.assertRegex(said.stderr, r"warning: .*model\.safetensors: lm_head\.weight: has NaN: 1 of \d+ values, the first at index 0\n")
 
     def test_a_diff_is_refused_unless_allowed(self):
         self.assert_refused(chat(DIFF, "--prompt", "Hi", "--quiet"), "this is a weight diff: recover it first")

@@ -3,10 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <iterator>
 
 #include <tulu/scalar/f16.hpp>
-#include <tulu/scalar/five_bits.hpp>
 #include <tulu/scalar/k_scales.hpp>
 #include <tulu/scalar/q4_0.hpp>
 #include <tulu/scalar/q4_1.hpp>
@@ -77,12 +75,10 @@ void join_bits(const std::uint8_t* low, std::size_t low_shift, const std::uint8_
   }
 }
 
-/// The lower and upper nibbles of 16 bytes.
-inline void split_nibbles(const std::uint8_t* quants, std::uint8_t* out) noexcept {
-  for (std::size_t i = 0; i < 16; ++i) {
-    out[i] = quants[i] & 15;
-    out[i + 16] = static_cast<std::uint8_t>(quants[i] >> 4);
-  }
+/// Bit i of `bits` as bit 4 of byte i.
+[[nodiscard]] inline std::uint64_t fifth_of_bytes(std::uint8_t bits) noexcept {
+  const std::uint64_t own = bits * std::uint64_t{0x0101010101010101} & 0x8040201008040201u;
+  return ((own + 0x7f7f7f7f7f7f7f7fu) & 0x8080808080808080u) >> 3;
 }
 
 /// A scale for each block of 32, and an offset if the format has one.
@@ -140,9 +136,11 @@ template <int Middle, bool Offset>
 struct five_bit_format : simple_format<5, Middle, Offset> {
   template <class Block>
   static void levels(const Block& block, std::size_t, std::uint8_t* out) noexcept {
-    split_nibbles(block.quants, out);
-    for (std::size_t i = 0; i < 32; ++i)
-      out[i] = static_cast<std::uint8_t>(tulu::detail::five_bit_level(block.fifth, i, out[i]));
+    for (std::size_t i = 0; i < 4; ++i) {
+      const std::uint64_t joined =
+          bits_of_bytes(block.quants + i % 2 * 8, i / 2 * 4, 15) | fifth_of_bytes(block.fifth[i]);
+      std::memcpy(out + 8 * i, &joined, sizeof joined);
+    }
   }
 };
 
@@ -201,32 +199,54 @@ template <panel_weight Weight>
 
 namespace detail {
 
-/// Writes what one row of group `index` has in the planes from `planes` on.
+/// What one row of group `index` has in the planes, four columns each.
 template <class Format, class Block>
-void store_row(const Block& block, std::size_t index, std::size_t row, std::byte* planes) noexcept {
+void row_planes(const Block& block, std::size_t index, std::uint32_t (&planes)[Format::bits]) noexcept {
   constexpr std::size_t bits = Format::bits;
-  const auto put = [&](std::size_t plane, std::uint32_t bytes) {
-    std::memcpy(planes + (plane * panel_rows + row) * sizeof bytes, &bytes, sizeof bytes);
-  };
-  std::uint8_t bytes[bits == 4 ? 16 : panel_group];
-  if constexpr (bits == 4)
-    Format::nibbles(block, index, bytes);
-  else
-    Format::levels(block, index, bytes);
-  std::uint32_t quads[sizeof bytes / 4];
-  std::memcpy(quads, bytes, sizeof quads);
-  if constexpr (bits == 4 || bits == 8) {
-    for (std::size_t q = 0; q < std::size(quads); ++q) put(q, quads[q]);
+  if constexpr (bits == 4) {
+    Format::nibbles(block, index, reinterpret_cast<std::uint8_t*>(planes));
+  } else if constexpr (bits == 8) {
+    Format::levels(block, index, reinterpret_cast<std::uint8_t*>(planes));
   } else {
-    for (std::size_t q = 0; q < 4; ++q) put(q, (quads[q] & 0x0f0f0f0f) | (quads[q + 4] & 0x0f0f0f0f) << 4);
     constexpr std::size_t uppers = bits - 4;
+    std::uint32_t quads[8];
+    Format::levels(block, index, reinterpret_cast<std::uint8_t*>(quads));
+    for (std::size_t q = 0; q < 4; ++q) planes[q] = (quads[q] & 0x0f0f0f0f) | (quads[q + 4] & 0x0f0f0f0f) << 4;
     for (std::size_t plane = 0; plane < uppers; ++plane) {
       std::uint32_t upper = 0;
       std::size_t shift = 0;
       for (std::size_t q = plane; q < 8; q += uppers, shift += uppers)
         upper |= (quads[q] >> 4 & ((1u << uppers) - 1) * 0x01010101) << shift;
-      put(4 + plane, upper);
+      planes[4 + plane] = upper;
     }
+  }
+}
+
+/// Four words, for which every compiler that has __builtin_shufflevector finds instructions.
+using four_words [[gnu::vector_size(16)]] = std::uint32_t;
+
+/// out[i][r] = words[r][i].
+template <std::size_t Count>
+void store_planes(const std::uint32_t (&words)[panel_rows][Count], std::byte* out) noexcept {
+  constexpr std::size_t in_fours = Count / 4 * 4;
+  const auto to = [out](std::size_t plane, std::size_t row) {
+    return out + (plane * panel_rows + row) * sizeof(std::uint32_t);
+  };
+  for (std::size_t row = 0; row < panel_rows; row += 4) {
+    for (std::size_t i = 0; i < in_fours; i += 4) {
+      four_words r[4];
+      for (std::size_t k = 0; k < 4; ++k) std::memcpy(&r[k], &words[row + k][i], sizeof r[k]);
+      const four_words low[2] = {__builtin_shufflevector(r[0], r[1], 0, 4, 1, 5),
+                                 __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5)};
+      const four_words high[2] = {__builtin_shufflevector(r[0], r[1], 2, 6, 3, 7),
+                                  __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7)};
+      const four_words planes[4] = {
+          __builtin_shufflevector(low[0], low[1], 0, 1, 4, 5), __builtin_shufflevector(low[0], low[1], 2, 3, 6, 7),
+          __builtin_shufflevector(high[0], high[1], 0, 1, 4, 5), __builtin_shufflevector(high[0], high[1], 2, 3, 6, 7)};
+      for (std::size_t k = 0; k < 4; ++k) std::memcpy(to(i + k, row), &planes[k], sizeof planes[k]);
+    }
+    for (std::size_t i = in_fours; i < Count; ++i)
+      for (std::size_t k = 0; k < 4; ++k) std::memcpy(to(i, row + k), &words[row + k][i], sizeof(std::uint32_t));
   }
 }
 
@@ -241,9 +261,13 @@ void pack_panel(const Weight* weights, std::size_t rows, std::size_t columns, st
   const std::size_t blocks = columns / Weight::block;
   for (std::size_t block = 0; block < blocks; ++block, scales += format::scale_bytes) {
     for (std::size_t row = 0; row < rows; ++row) format::store_scales(weights[row * blocks + block], row, scales);
-    for (std::size_t group = 0; group < Weight::block / panel_group; ++group, panel += format::level_bytes)
+    for (std::size_t group = 0; group < Weight::block / panel_group; ++group, panel += format::level_bytes) {
+      std::uint32_t planes[panel_rows][format::bits];
       for (std::size_t row = 0; row < rows; ++row)
-        detail::store_row<format>(weights[row * blocks + block], group, row, panel);
+        detail::row_planes<format>(weights[row * blocks + block], group, planes[row]);
+      if (rows != panel_rows) std::memset(planes[rows], 0, (panel_rows - rows) * sizeof planes[0]);
+      detail::store_planes(planes, panel);
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include <tulu/kernel/deferred_panels.hpp>
 #include <tulu/kernel/panels.hpp>
 #include <tulu/tensor/dtype.hpp>
 
@@ -17,7 +18,8 @@ struct weight_matrix {
   std::size_t columns = 0;  ///< a multiple of block_of(type)
   const std::byte* data = nullptr;
   weight_layout layout = weight_layout::rows;
-  bool in_pairs = false;  ///< of q_proj and k_proj: in checkpoint::rotary_order::pairs, else halves
+  bool in_pairs = false;                ///< of q_proj and k_proj: in checkpoint::rotary_order::pairs, else halves
+  deferred_panels* deferred = nullptr;  ///< what packs the panels from `data` on when they are used, or null
 
   [[nodiscard]] bool in_panels() const noexcept { return layout == weight_layout::panels; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_of_rows(rows); }

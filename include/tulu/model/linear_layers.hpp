@@ -126,9 +126,20 @@ class linear_layers {
   /// Rows [first, first + count) for all tokens, whose forms `pack` has made.
   void multiply_rows(const linear_layer& layer, const float* x, std::size_t tokens, std::size_t first,
                      std::size_t count, std::size_t thread) const {
+    kernel::deferred_panels* const deferred = layer.weights->deferred;
+    if (deferred == nullptr || deferred->all_kept())
+      return multiply_rows(layer, layer.weights->row(first), x, tokens, first, count, thread);
+    for (std::size_t at = first; at < first + count; at += kernels_->many_rows) {
+      const std::size_t some = std::min(kernels_->many_rows, first + count - at);
+      multiply_rows(layer, deferred->get(at, some, space_->panels(thread)), x, tokens, at, some, thread);
+    }
+  }
+
+  /// The same with those rows from `rows` on.
+  void multiply_rows(const linear_layer& layer, const std::byte* rows, const float* x, std::size_t tokens,
+                     std::size_t first, std::size_t count, std::size_t thread) const {
     const kernel::weight_matrix& weights = *layer.weights;
     const std::size_t type = index_of(weights), columns = weights.columns;
-    const std::byte* const rows = weights.row(first);
     float* const y = layer.y + first;
     if (tokens <= kernel::few_tokens) {
       if (weights.in_panels()) {

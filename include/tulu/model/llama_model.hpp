@@ -256,7 +256,9 @@ inline void llama_model::compute_chunks(const sequence_input& input, std::stop_t
 /// Row `id` of the table of embeddings.
 inline void llama_model::look_up(const kernel::weight_matrix& table, token_id id, float* out) const {
   const auto row = static_cast<std::size_t>(id);
-  if (table.in_panels())
+  if (table.deferred != nullptr)
+    kernel_of(kernels_->to_float, table.type)(table.deferred->row(row), out, table.columns);
+  else if (table.in_panels())
     kernel::unpack_row(table.type, table.data, table.columns, row, out);
   else
     kernel_of(kernels_->to_float, table.type)(table.row(row), out, table.columns);

@@ -9,6 +9,7 @@
 #include <tulu/checkpoint/llama_config.hpp>
 #include <tulu/checkpoint/stored_tensor.hpp>
 #include <tulu/core/aligned_buffer.hpp>
+#include <tulu/kernel/deferred_panels.hpp>
 #include <tulu/kernel/weight_matrix.hpp>
 
 namespace tulu {
@@ -34,8 +35,8 @@ struct llama_layer {
   }
 };
 
-/// All weights of a model, immutable; shared by every `llama_model` made of them. Matrices lie in the mapped files of
-/// the checkpoint or in `buffers`, vectors always in the latter.
+/// All weights of a model, whose values do not change; shared by every `llama_model` made of them. Matrices lie in the
+/// mapped files of the checkpoint, in `buffers` or in `deferred`, vectors always in `buffers`.
 struct llama_weights {
   llama_config config{};
   kernel::weight_matrix embed_tokens{};  ///< [vocab_size, hidden_size]
@@ -44,6 +45,7 @@ struct llama_weights {
   std::vector<llama_layer> layers{};
 
   std::vector<aligned_buffer> buffers{};
+  std::vector<std::unique_ptr<kernel::deferred_panels>> deferred{};
   std::vector<std::shared_ptr<const checkpoint::tensor_file>> files{};
   std::vector<std::string> warnings{};  ///< one line each: a tensor with NaN, a tensor that was ignored
 };

@@ -28,7 +28,10 @@ struct load_options {
   /// force; kernel/dispatch.hpp chooses at run time.
   const kernel::elementwise_table* conversion = &kernel::elementwise_for<simd::native>();
   const kernel::model_table* kernels = nullptr;  ///< null: those of simd::native
-  /// Called from any thread, one call at a time, with the stored bytes that are done and their total.
+  /// Read every weight, to warn of those that are NaN or infinite. Without, what can stay in a mapped file is not read
+  /// before it is used: a model begins sooner, and shows a damaged weight by logits that are NaN.
+  bool check_numbers = true;
+  /// Called from any thread, one call at a time, with the stored bytes that are read and their total.
   std::function<void(std::size_t done, std::size_t total)> on_progress{};
   /// A request to stop ends the loading with `cancelled`.
   std::stop_token stop{};

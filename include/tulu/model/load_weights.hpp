@@ -66,7 +66,8 @@ class weight_loader {
   struct item {
     const checkpoint::stored_tensor* tensor = nullptr;
     kernel::weight_matrix matrix{};
-    std::byte* copy = nullptr;  ///< where it goes, the data of the matrix; null: they are mapped
+    const std::byte* mapped = nullptr;  ///< where it lies in the file, or null
+    std::byte* copy = nullptr;          ///< else where it goes, the data of the matrix
     nonfinite_count stored{}, converted{};
   };
   struct piece {
@@ -78,16 +79,13 @@ class weight_loader {
   /// Every slot gets its memory.
   void plan() {
     weights_->layers.resize(weights_->config.num_hidden_layers);
-    bool reads = false;
     visit_slots(
         model_, *weights_, [this](std::size_t i) -> llama_layer& { return weights_->layers[i]; },
-        [&](const weight_slot& slot, const checkpoint::stored_tensor& tensor) {
-          add(slot, tensor);
-          reads = reads || items_.back().copy != nullptr;
-        });
-    if (std::any_of(items_.begin(), items_.end(), [](const item& each) { return each.copy == nullptr; }))
+        [this](const weight_slot& slot, const checkpoint::stored_tensor& tensor) { add(slot, tensor); });
+    const auto is_mapped = [](const item& each) { return each.mapped != nullptr; };
+    if (std::any_of(items_.begin(), items_.end(), is_mapped))
       weights_->files.assign(model_.files().begin(), model_.files().end());
-    if (!reads) return;
+    if (std::all_of(items_.begin(), items_.end(), is_mapped)) return;
     for (const piece& each : pieces_) largest_piece_ = std::max(largest_piece_, each.count);
     for (std::size_t i = 0; i < workers_.threads(); ++i)
       scratch_.push_back(allocate(3 * largest_piece_ * sizeof(float)));
@@ -98,31 +96,53 @@ class weight_loader {
     fallbacks_.add(place.chosen, tensor.extents());
     item next{.tensor = &tensor, .matrix = place.matrix};
     kernel::weight_matrix& matrix = next.matrix;
-    if (place.mapped) {
-      matrix.data = place.mapped->bytes.data();
-    } else {
+    if (place.mapped) next.mapped = matrix.data = place.mapped->bytes.data();
+    if (place.defers()) defer(matrix, place.mapped->bytes);
+    if (!place.mapped) {
       weights_->buffers.push_back(allocate(matrix.bytes()));
       matrix.data = next.copy = weights_->buffers.back().data();
     }
     if (slot.matrix != nullptr) *slot.matrix = matrix;
     if (slot.vector != nullptr) *slot.vector = reinterpret_cast<const float*>(matrix.data);
+    items_.push_back(next);
+    if (!place.mapped || options_.check_numbers) divide(items_.size() - 1);
+  }
+
+  /// Makes pieces of an item.
+  void divide(std::size_t index) {
+    const kernel::weight_matrix& matrix = items_[index].matrix;
+    const checkpoint::stored_tensor& tensor = *items_[index].tensor;
     std::size_t step = piece_elements;
     if (matrix.in_panels()) {
       const std::size_t panel = kernel::panel_rows * matrix.columns;
       step = std::max<std::size_t>(1, piece_elements / panel) * panel;
     }
     for (std::size_t first = 0; first < tensor.size(); first += step)
-      pieces_.push_back({items_.size(), first, std::min(step, tensor.size() - first)});
+      pieces_.push_back({index, first, std::min(step, tensor.size() - first)});
     total_ += tensor.bytes();
-    items_.push_back(next);
   }
 
-  [[nodiscard]] aligned_buffer allocate(std::size_t bytes) const {
+  [[nodiscard]] auto or_too_large(std::size_t bytes, auto&& make) const {
     try {
-      return aligned_buffer{bytes};
+      return make();
     } catch (const std::bad_alloc&) {
       throw error{model_.path().string() + ": not enough memory for " + std::to_string(bytes) + " bytes of weights"};
     }
+  }
+
+  [[nodiscard]] aligned_buffer allocate(std::size_t bytes) const {
+    return or_too_large(bytes, [&] { return aligned_buffer{bytes}; });
+  }
+
+  /// The panels of some matrices are kept from the second product on, those of others one, two or three later: else the
+  /// second token would wait for all of them.
+  void defer(kernel::weight_matrix& matrix, std::span<const std::byte> rows) {
+    const auto lent = static_cast<unsigned>(1 + weights_->deferred.size() % 4);
+    weights_->deferred.push_back(or_too_large(matrix.bytes(), [&] {
+      return std::make_unique<kernel::deferred_panels>(matrix.type, rows, matrix.columns, lent);
+    }));
+    matrix.deferred = weights_->deferred.back().get();
+    matrix.data = matrix.deferred->data();
   }
 
   void load_piece(const piece& part, std::size_t thread) {
@@ -134,8 +154,8 @@ class weight_loader {
     const std::size_t stored_bytes = bytes_of(stored_type, part.count);
     std::span<const std::byte> stored;
     nonfinite_count after;
-    if (target.copy == nullptr) {
-      stored = {target.matrix.data + bytes_of(stored_type, part.first), stored_bytes};
+    if (target.mapped != nullptr) {
+      stored = {target.mapped + bytes_of(stored_type, part.first), stored_bytes};
     } else {
       std::byte* const to = packs ? scratch_[thread].data() + 2 * largest_piece_ * sizeof(float)
                                   : target.copy + bytes_of(type, part.first);
@@ -274,12 +294,12 @@ inline void check_wanted(const load_options& options) {
 }  // namespace detail
 
 /// The weights of an open checkpoint. Every tensor's presence, shape and type is checked before anything is loaded.
-/// Matrices that are stored in the wanted type stay in the mapped file, where the file lets them; the others are
-/// converted piece by piece, and every vector is, to float32.
+/// Matrices that are stored in the wanted type stay in the mapped file, where the file lets them, or are packed into
+/// panels from there when they are used; the others are converted piece by piece, and every vector is, to float32.
 ///
-/// Every value is read once: NaN and infinite ones are in the warnings, as are tensors that the model has no use for,
-/// and how many matrices took another type because their rows do not fit. Throws `cancelled` when the options' stop
-/// token asks for it, and refuses a weight diff.
+/// Every value is read once, unless the options leave those of mapped files out: NaN and infinite ones are in the
+/// warnings, as are tensors that the model has no use for, and how many matrices took another type because their rows
+/// do not fit. Throws `cancelled` when the options' stop token asks for it, and refuses a weight diff.
 [[nodiscard]] inline std::shared_ptr<const llama_weights> load_llama_weights(const checkpoint::catalogue& model,
                                                                              const llama_config& config,
                                                                              const load_options& options,

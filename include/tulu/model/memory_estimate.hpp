@@ -38,7 +38,7 @@ struct memory_estimate {
   detail::visit_needed(model, config, [&](const detail::weight_slot& slot, const checkpoint::stored_tensor& tensor) {
     const detail::weight_place place = detail::place_of(config, slot, tensor, weights, layout);
     const std::size_t bytes = place.matrix.bytes();
-    (place.mapped ? estimate.weights_mapped : estimate.weights_in_memory) += bytes;
+    (place.mapped && !place.defers() ? estimate.weights_mapped : estimate.weights_in_memory) += bytes;
     if (sum) sum = checked_add(*sum, bytes);
   });
   if (!sum) throw error{model.path().string() + ": the model with its cache is more than a machine can hold"};

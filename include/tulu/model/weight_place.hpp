@@ -17,7 +17,9 @@ namespace tulu::detail {
 struct weight_place {
   quantised_type chosen{};
   kernel::weight_matrix matrix{};       ///< without its data; a vector is one of one column
-  std::optional<tensor_view> mapped{};  ///< where it lies in the file, when it stays there
+  std::optional<tensor_view> mapped{};  ///< where it lies in the file, when it stays there or its panels are deferred
+
+  [[nodiscard]] bool defers() const noexcept { return mapped && matrix.in_panels(); }
 };
 
 /// The place of a slot's tensor when matrices of type `wanted` (nothing: as stored) are asked for in this layout.
@@ -29,7 +31,7 @@ struct weight_place {
   place.matrix = {type, slot.extents[0], slot.matrix == nullptr ? 1 : slot.extents[1]};
   if (slot.matrix == nullptr) return place;
   place.matrix.layout = layout_of(config, slot.name, type, layout);
-  if (place.matrix.in_panels() || type != tensor.type()) return place;
+  if (type != tensor.type()) return place;
   place.mapped = tensor.view();
   if (place.mapped || config.attention_bias) return place;  // biases are in the order of halves
   place.mapped = checkpoint::view_in_pairs(tensor, config.head_dim);

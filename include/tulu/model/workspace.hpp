@@ -11,6 +11,7 @@
 #include <tulu/core/error.hpp>
 #include <tulu/kernel/model_table.hpp>
 #include <tulu/kernel/panel_form.hpp>
+#include <tulu/kernel/panels.hpp>
 #include <tulu/tensor/dtype.hpp>
 
 namespace tulu {
@@ -30,12 +31,14 @@ struct workspace_size {
 class workspace {
  public:
   workspace(const llama_config& config, const workspace_size& size)
-      : buffer_{bytes_for(config, size)}, scratch_floats_{scratch_for(config, size)} {
+      : buffer_{bytes_for(config, size)},
+        scratch_floats_{scratch_for(config, size)},
+        panel_floats_{panels_for(config, size)} {
     float* next = reinterpret_cast<float*>(buffer_.data());
     const std::array parts = parts_of(config, size);
     float** const places[] = {&hidden,  &normed, &query,     &key,       &value,      &attended,
                               &gate,    &up,     &tiles_[0], &tiles_[1], &packed_[0], &packed_[1],
-                              &cosines, &sines,  &logits,    &scratch_};
+                              &cosines, &sines,  &logits,    &scratch_,  &panels_};
     for (std::size_t i = 0; i < parts.size(); ++i) {
       *places[i] = next;
       next += padded(parts[i].rows * parts[i].columns);
@@ -84,6 +87,10 @@ class workspace {
 
   /// What one thread's kernels work in.
   [[nodiscard]] float* scratch(std::size_t thread) const noexcept { return scratch_ + thread * scratch_floats_; }
+  /// Where one thread has panels that it is lent: many_rows rows of any matrix.
+  [[nodiscard]] std::byte* panels(std::size_t thread) const noexcept {
+    return reinterpret_cast<std::byte*>(panels_ + thread * panel_floats_);
+  }
 
  private:
   struct part {
@@ -99,17 +106,23 @@ class workspace {
         std::max({kernel::multiply_scratch(size.block_rows, rows, size.tile),
                   kernel::many_scratch(size.many_rows, rows), kernel::attention_scratch(group, config.head_dim)}));
   }
+  [[nodiscard]] static std::size_t widest(const llama_config& config) noexcept {
+    return std::max({config.hidden_size, config.query_size(), config.intermediate_size});
+  }
+  /// Panels of q8_0, which are the largest.
+  [[nodiscard]] static std::size_t panels_for(const llama_config& config, const workspace_size& size) noexcept {
+    return kernel::panels_bytes(dtype::q8_0, size.many_rows, widest(config)) / sizeof(float);
+  }
   /// Of a token in the larger of two forms.
   [[nodiscard]] static std::size_t packed_floats(std::size_t columns, kernel::panel_form one,
                                                  kernel::panel_form other) noexcept {
     return columns / kernel::panel_group * std::max(kernel::form_bytes(one), kernel::form_bytes(other)) / sizeof(float);
   }
-  [[nodiscard]] static std::array<part, 16> parts_of(const llama_config& config, const workspace_size& size) noexcept {
+  [[nodiscard]] static std::array<part, 17> parts_of(const llama_config& config, const workspace_size& size) noexcept {
     const std::size_t tokens = size.tokens, query = config.query_size(), key = config.key_value_size();
     const std::size_t rows = std::max(tokens, size.logit_rows), packed = kernel::packed_tokens(rows);
     const std::size_t tiled = (rows + size.tile - 1) / size.tile * size.tile;
-    const std::size_t widest = std::max({config.hidden_size, query, config.intermediate_size});
-    const std::size_t columns = kernel::packed_columns(widest);
+    const std::size_t columns = kernel::packed_columns(widest(config));
     return {{{rows, config.hidden_size},
              {rows, config.hidden_size},
              {tokens, query},
@@ -125,13 +138,14 @@ class workspace {
              {tokens, config.head_dim / 2},
              {tokens, config.head_dim / 2},
              {size.logit_rows, size.vocabulary},
-             {size.threads, scratch_for(config, size)}}};
+             {size.threads, scratch_for(config, size)},
+             {size.threads, panels_for(config, size)}}};
   }
 
   aligned_buffer buffer_;
-  std::size_t scratch_floats_;
-  float *tiles_[2] = {}, *packed_[2] = {};  ///< float32 or words, bfloat16 or bytes
-  float* scratch_ = nullptr;
+  std::size_t scratch_floats_, panel_floats_;  ///< of a thread
+  float *tiles_[2] = {}, *packed_[2] = {};     ///< float32 or words, bfloat16 or bytes
+  float *scratch_ = nullptr, *panels_ = nullptr;
 };
 
 }  // namespace tulu

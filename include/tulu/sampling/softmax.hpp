@@ -10,6 +10,7 @@
 #include <string>
 
 #include <tulu/core/error.hpp>
+#include <tulu/sampling/nan_logits.hpp>
 
 namespace tulu::sampling {
 
@@ -38,7 +39,7 @@ inline constexpr std::size_t lanes = 32;
   }
   if (std::ranges::any_of(nan, [](std::uint32_t found) { return found != 0; })) {
     const auto at = std::ranges::find_if(logits, [](float logit) { return std::isnan(logit); }) - logits.begin();
-    throw mismatch_error("logits", "id " + std::to_string(at), "a number", "NaN");
+    throw nan_logits{mismatch_error("logits", "id " + std::to_string(at), "a number", "NaN")};
   }
   const float result = *std::ranges::max_element(largest);
   if (result == -infinity)
