@@ -115,6 +115,15 @@ class read_loop {
   tulu::aligned_buffer buffer_{parts * part_words * sizeof(std::uint64_t)};
 };
 
+/// Uses the weights until their panels lie where they stay.
+void settle(tulu::llama_model& model) {
+  const auto& deferred = model.weights().deferred;
+  while (!std::ranges::all_of(deferred, [](const auto& panels) { return panels->all_kept(); })) {
+    tulu::kv_cache cache = model.make_cache(1, tulu::dtype::f16);
+    model.step(cache, 0);
+  }
+}
+
 [[nodiscard]] figures measure(tulu::llama_model& model, read_loop& reading, const arguments& given) {
   std::vector<tulu::token_id> tokens(std::max({given.prompt, given.depth, std::size_t{1}}));
   for (std::size_t i = 0; i < tokens.size(); ++i)
@@ -160,6 +169,7 @@ void bench(const arguments& given) {
   const auto weights = get_weights(given, options);
   bar.clear();
   tulu::llama_model model{weights, *options.kernels, options.model};
+  settle(model);
   read_loop reading{model.workers()};
   std::vector<figures> runs;
   for (std::size_t i = 0; i < given.repetitions; ++i) {

@@ -110,7 +110,10 @@ int chat(const arguments& given) {
 
   const auto session = start_session(*loaded, given);
   const bool interactive = !given.prompt && ::isatty(STDIN_FILENO) == 1;
-  cli::conversation talk{*session, signals, {.quiet = given.common.quiet, .interactive = interactive}};
+  cli::conversation talk{
+      *session,
+      signals,
+      {.quiet = given.common.quiet, .interactive = interactive, .checked = given.model.check_tensors}};
   if (given.prompt) return talk.say(*given.prompt) ? cli::done : cli::interrupted;
   if (interactive && !given.common.quiet) std::cerr << "/help lists the commands; Ctrl-D leaves\n";
   if (interactive && ::isatty(STDERR_FILENO) == 1) return converse(talk, *open_editor(signals));

@@ -29,6 +29,7 @@ namespace cli {
 struct conversation_style {
   bool quiet = false;        ///< no statistics
   bool interactive = false;  ///< with somebody who can go on after Ctrl-C
+  bool checked = false;      ///< all weights were looked at
 };
 
 /// A chat on the console: answers on stdout, everything else on stderr.
@@ -90,9 +91,19 @@ class conversation {
   }
 
  private:
-  /// Lets `respond` answer, and shows the answer, what was dropped for it and what it took.
   template <class Respond>
   bool show(Respond&& respond) {
+    try {
+      return show_answer(respond);
+    } catch (const tulu::nan_logits& problem) {
+      if (style_.checked) throw;
+      throw tulu::error{std::string{problem.what()} + "; --check-tensors looks for weights that are NaN or infinite"};
+    }
+  }
+
+  /// Lets `respond` answer, and shows the answer, what was dropped for it and what it took.
+  template <class Respond>
+  bool show_answer(Respond& respond) {
     answer_printer print{::isatty(STDOUT_FILENO) == 1};
     tulu::reply_result result;
     std::stop_token asked;
@@ -101,9 +112,6 @@ class conversation {
       asked = answering.token();
       try {
         result = respond(print, answering.token());
-      } catch (const tulu::nan_logits& problem) {
-        if (print.begun()) print.finish();
-        throw tulu::error{std::string{problem.what()} + "; --check-tensors tells which weights are none"};
       } catch (...) {
         if (print.begun()) print.finish();
         throw;

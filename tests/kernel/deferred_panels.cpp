@@ -31,7 +31,10 @@ struct matrix {
         panels(tulu::kernel::panels_bytes(type, rows, columns)),
         mapping{tulu::io::file{write(seed)}} {}
 
-  [[nodiscard]] std::span<const std::byte> stored() const { return mapping.bytes().subspan(before.size()); }
+  [[nodiscard]] std::span<const std::byte> stored() const {
+    REQUIRE(before.size() % 2 == 0);  // blocks begin with a float16
+    return mapping.bytes().subspan(before.size());
+  }
   /// Whether `found` are the panels of rows [first, first + count).
   [[nodiscard]] bool are_panels(const std::byte* found, std::size_t first, std::size_t count) const {
     std::vector<float> values(columns), wanted(columns);
@@ -53,7 +56,7 @@ struct matrix {
     return dir.path() / "rows";
   }
 
-  std::string before = "something before the rows, of an even length.";
+  std::string before = "what lies before the rows, of an even length";
   tulu::test::temp_dir dir;
   dtype type;
   std::size_t rows, columns;

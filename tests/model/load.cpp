@@ -9,13 +9,13 @@
 #include <doctest/doctest.h>
 
 #include "../support/llama_folder.hpp"
-#include <tulu/checkpoint/rotary_rows.hpp>
 #include <tulu/kernel/dispatch.hpp>
 #include <tulu/model/load.hpp>
 #include <tulu/model/memory_estimate.hpp>
 
 using tulu::dtype;
 using tulu::test::find_tensor;
+using tulu::test::in_pairs;
 using tulu::test::llama_sizes;
 using tulu::test::message_of;
 using tulu::test::model_values;
@@ -31,21 +31,6 @@ std::vector<float> logits_of(tulu::llama_model& model, std::span<const tulu::tok
 }
 std::vector<float> logits_of(tulu::llama_model& model) {
   return logits_of(model, std::array<tulu::token_id, 3>{1, 7, 39});
-}
-
-/// The model of a folder whose rows of q_proj and k_proj are taken to lie in pairs, as in a GGUF file.
-tulu::checkpoint::catalogue in_pairs(const tulu::checkpoint::catalogue& model, const llama_sizes& sizes) {
-  using tulu::checkpoint::rotary_order;
-  std::vector<tulu::checkpoint::stored_tensor> tensors;
-  for (const auto& tensor : model.tensors()) {
-    if (!tulu::checkpoint::has_rotary_rows(tensor.name())) {
-      tensors.push_back(tensor);
-      continue;
-    }
-    const std::size_t heads = tensor.extents()[0] / sizes.head_dim;
-    tensors.push_back(tulu::checkpoint::reorder_rotary_rows(tensor, heads, rotary_order::pairs, rotary_order::halves));
-  }
-  return {model.path(), std::move(tensors), {}, {model.files().begin(), model.files().end()}};
 }
 
 /// The values of a catalogue's tensors in place of those of `values`.

@@ -530,39 +530,48 @@ TEST_CASE("load_llama_weights: matrices in panels hold what they hold in rows, o
 TEST_CASE("load_model: stored blocks are packed while they are used, the logits are those of panels made before") {
   const temp_dir dir;
   llama_sizes sizes = block_sizes(256, 512);
-  sizes.vocabulary = 300;  // no whole panels
+  sizes.vocabulary = 500;  // no whole panels, and on one thread more than one piece of a range
   std::vector<tulu::token_id> tokens(21);
-  for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<tulu::token_id>(i * 13 % 300);
-  for (const bool tied : {false, true})
-    for (const dtype stored : {dtype::q4_0, dtype::q8_0, dtype::q5_k}) {
-      sizes.tied = tied;
-      const tulu::llama_config config = config_at(dir.path() / "model", sizes);
-      const auto model = block_catalogue(dir.path() / "model" / "blocks", llama_values(sizes, 40), stored);
-      for (const auto* const backend : tulu::kernel::usable_backends(tulu::detect_cpu())) {
-        if (!backend->model->has_panels()) continue;
-        tulu::load_options options;
-        options.kernels = backend->model;
-        options.model.workers = std::make_shared<tulu::executor>(3);
-        const auto found = load_model(model, config, options);
-        options.layout = weight_layout::rows;
-        const auto rows = load_llama_weights(model, config, options, *options.model.workers);
-        tulu::llama_model wanted{tulu::test::in_panels(*rows), *backend->model, options.model};
-        CHECK(found->weights().deferred.size() == 1 + 7 * sizes.layers);
-        for (const std::size_t count : {3U, 21U, 1U, 20U, 2U, 21U}) {
-          auto cache = found->make_cache(count, dtype::f32), other = wanted.make_cache(count, dtype::f32);
-          const auto some = std::span{tokens}.last(count);
-          CHECK(std::ranges::equal(found->prefill(cache, some), wanted.prefill(other, some)));
-        }
-        for (const auto& each : found->weights().deferred) CHECK(each->all_kept());
-        const auto estimate = tulu::estimate_memory(model, config, {}, weight_layout::panels, 8, dtype::f16, 0);
-        std::size_t owned = 0;
-        for (const auto& buffer : found->weights().buffers) owned += buffer.size();
-        for (const auto& layer : found->weights().layers)
-          for (const auto* const matrix : tulu::llama_layer::matrices(layer)) owned += matrix->bytes();
-        CHECK(estimate.weights_in_memory == owned + found->weights().lm_head.bytes());
-        CHECK(estimate.weights_mapped == (tied ? 0 : found->weights().embed_tokens.bytes()));
-      }
+  for (std::size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<tulu::token_id>(i * 13 % sizes.vocabulary);
+  const auto check = [&](const tulu::checkpoint::catalogue& model, const tulu::llama_config& config,
+                         std::size_t threads, const tulu::kernel::model_table& kernels, std::size_t deferred) {
+    tulu::load_options options;
+    options.kernels = &kernels;
+    options.model.workers = std::make_shared<tulu::executor>(threads);
+    const auto found = load_model(model, config, options);
+    options.layout = weight_layout::rows;
+    const auto rows = load_llama_weights(model, config, options, *options.model.workers);
+    tulu::llama_model wanted{tulu::test::in_panels(*rows), kernels, options.model};
+    CHECK(found->weights().deferred.size() == deferred);
+    for (const std::size_t count : {3U, 21U, 1U, 20U, 2U, 21U}) {
+      auto cache = found->make_cache(count, dtype::f32), other = wanted.make_cache(count, dtype::f32);
+      const auto some = std::span{tokens}.last(count);
+      CHECK(std::ranges::equal(found->prefill(cache, some), wanted.prefill(other, some)));
     }
+    for (const auto& each : found->weights().deferred) CHECK(each->all_kept());
+    const auto estimate = tulu::estimate_memory(model, config, {}, weight_layout::panels, 8, dtype::f16, 0);
+    std::size_t in_memory = found->weights().lm_head.bytes();
+    for (const auto& buffer : found->weights().buffers)
+      if (buffer.size() <= sizes.inner * sizeof(float)) in_memory += buffer.size();  // of a vector
+    for (const auto& layer : found->weights().layers)
+      for (const auto* const matrix : tulu::llama_layer::matrices(layer)) in_memory += matrix->bytes();
+    CHECK(estimate.weights_in_memory == in_memory);
+    CHECK(estimate.weights_mapped == (config.tie_word_embeddings ? 0 : found->weights().embed_tokens.bytes()));
+  };
+  for (const bool tied : {false, true})
+    for (const bool biased : {false, true})
+      for (const dtype stored : {dtype::q4_0, dtype::q8_0, dtype::q5_k}) {
+        sizes.tied = tied;
+        sizes.attention_bias = biased;
+        const tulu::llama_config config = config_at(dir.path() / "model", sizes);
+        const auto model = block_catalogue(dir.path() / "model" / "blocks", llama_values(sizes, 40), stored);
+        const auto pairs = tulu::test::in_pairs(model, sizes);
+        for (const auto* const backend : tulu::kernel::usable_backends(tulu::detect_cpu()))
+          if (backend->model->has_panels()) {
+            check(model, config, 1, *backend->model, 1 + 7 * sizes.layers);
+            check(pairs, config, 3, *backend->model, 1 + (biased ? 5 : 7) * sizes.layers);
+          }
+      }
 }
 
 TEST_CASE("load_llama_weights: without a check only what is converted is looked at for NaN") {

@@ -3,8 +3,12 @@
 #include <cstddef>
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "model_folder.hpp"
+#include <tulu/checkpoint/catalogue.hpp>
+#include <tulu/checkpoint/rotary_rows.hpp>
 
 namespace tulu::test {
 
@@ -71,6 +75,21 @@ inline std::filesystem::path write_llama(const std::filesystem::path& folder, co
   for (tensor_values& tensor : tensors)
     if (tensor.name == name) return tensor;
   throw error{name + ": not among the tensors of the test"};
+}
+
+/// The model of a folder whose rows of q_proj and k_proj are taken to lie in pairs, as in a GGUF file.
+[[nodiscard]] inline checkpoint::catalogue in_pairs(const checkpoint::catalogue& model, const llama_sizes& sizes) {
+  using checkpoint::rotary_order;
+  std::vector<checkpoint::stored_tensor> tensors;
+  for (const auto& tensor : model.tensors()) {
+    if (!checkpoint::has_rotary_rows(tensor.name())) {
+      tensors.push_back(tensor);
+      continue;
+    }
+    const std::size_t heads = tensor.extents()[0] / sizes.head_dim;
+    tensors.push_back(checkpoint::reorder_rotary_rows(tensor, heads, rotary_order::pairs, rotary_order::halves));
+  }
+  return {model.path(), std::move(tensors), {}, {model.files().begin(), model.files().end()}};
 }
 
 }  // namespace tulu::test

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <tulu/core/aligned_buffer.hpp>
 #include <tulu/kernel/panels.hpp>
@@ -45,12 +46,11 @@ class deferred_panels {
     const std::size_t from = first / panel_rows, to = (first + count + panel_rows - 1) / panel_rows;
     if (first == 0 && products_.load(std::memory_order_relaxed) <= lent_)
       products_.fetch_add(1, std::memory_order_relaxed);
-    if (products_.load(std::memory_order_relaxed) <= lent_) {
-      pack(from, to, room);
-      return room;
-    }
-    for (std::size_t panel = from; panel < to; ++panel) keep(panel);
-    return kept_.data() + from * panel_bytes();
+    bool kept = products_.load(std::memory_order_relaxed) > lent_;
+    for (std::size_t panel = from; panel < to && kept; ++panel) kept = keep(panel);
+    if (kept) return kept_.data() + from * panel_bytes();
+    pack(from, to, room);
+    return room;
   }
 
  private:
@@ -63,22 +63,22 @@ class deferred_panels {
     pack_panels(type_, row(first), std::min(to * panel_rows, rows) - first, columns_, out);
   }
 
-  void keep(std::size_t panel) noexcept {
+  /// Whether the panel is kept now: not while another thread packs it.
+  [[nodiscard]] bool keep(std::size_t panel) noexcept {
     std::atomic<state>& now = states_[panel];
-    state found = state::absent;
-    if (now.compare_exchange_strong(found, state::being_packed, std::memory_order_acquire)) {
-      pack(panel, panel + 1, kept_.data() + panel * panel_bytes());
-      now.store(state::kept, std::memory_order_release);
-      now.notify_all();
-      if (kept_count_.fetch_add(1, std::memory_order_acq_rel) + 1 == states_.size()) give_rows_back();
-    } else if (found == state::being_packed) {
-      now.wait(state::being_packed, std::memory_order_acquire);
-    }
+    state found = now.load(std::memory_order_acquire);
+    if (found != state::absent) return found == state::kept;
+    if (!now.compare_exchange_strong(found, state::being_packed, std::memory_order_acquire))
+      return found == state::kept;
+    pack(panel, panel + 1, kept_.data() + panel * panel_bytes());
+    now.store(state::kept, std::memory_order_release);
+    if (kept_count_.fetch_add(1, std::memory_order_acq_rel) + 1 == states_.size()) give_rows_back();
+    return true;
   }
 
   /// The whole pages among those of the rows.
   void give_rows_back() const noexcept {
-    constexpr std::uintptr_t page = aligned_buffer::alignment;
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
     const auto from = reinterpret_cast<std::uintptr_t>(rows_.data());
     const std::uintptr_t first = (from + page - 1) / page * page, end = (from + rows_.size()) / page * page;
     if (first < end) ::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);

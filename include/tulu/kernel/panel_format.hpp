@@ -256,8 +256,9 @@ void store_planes(const std::uint32_t (&words)[panel_rows][Count], std::byte* ou
 template <panel_weight Weight>
 void pack_panel(const Weight* weights, std::size_t rows, std::size_t columns, std::byte* panel) noexcept {
   using format = panel_format<Weight>;
-  if (rows != panel_rows) std::memset(panel, 0, panel_bytes<Weight>(columns));
-  std::byte* scales = panel + columns / panel_group * format::level_bytes;
+  const std::size_t levels = columns / panel_group * format::level_bytes;
+  std::byte* scales = panel + levels;
+  if (rows != panel_rows) std::memset(scales, 0, panel_bytes<Weight>(columns) - levels);
   const std::size_t blocks = columns / Weight::block;
   for (std::size_t block = 0; block < blocks; ++block, scales += format::scale_bytes) {
     for (std::size_t row = 0; row < rows; ++row) format::store_scales(weights[row * blocks + block], row, scales);

@@ -26,7 +26,7 @@ using panels_times_few_function = void (*)(const std::byte* panels, std::size_t 
 
 namespace detail {
 
-/// The products of one panel with `Tokens` tokens.
+/// The products of one panel with `Tokens` tokens; panels up to `end` are read next.
 template <class Backend, class Weight, std::size_t Tokens>
 struct panel_products {
   using f32 = typename Backend::f32;
@@ -34,27 +34,28 @@ struct panel_products {
   static constexpr std::size_t registers = panel_registers<Backend>;
   using sums = f32[Tokens][registers];
 
-  static void compute(const std::byte* panel, std::size_t columns, const token_group* x, std::size_t x_stride,
-                      sums& total) noexcept {
+  static void compute(const std::byte* panel, const std::byte* end, std::size_t columns, const token_group* x,
+                      std::size_t x_stride, sums& total) noexcept {
     using format = panel_format<Weight>;
     constexpr std::size_t groups = Weight::block / panel_group;
     unroll<Tokens>([&](auto t) { unroll<registers>([&](auto r) { total[t][r] = Backend::set(0); }); });
     const std::byte* scales = panel + columns / panel_group * format::level_bytes;
     for (std::size_t block = 0; block < columns / Weight::block; ++block, scales += format::scale_bytes) {
-      fetch<format::scale_bytes>(scales);
+      fetch<format::scale_bytes>(scales, end);
       for (std::size_t group = 0; group < groups; ++group, panel += format::level_bytes, ++x) {
-        fetch<format::level_bytes>(panel);
+        fetch<format::level_bytes>(panel, end);
         unroll<registers>([&](auto r) { add_group(panel, scales, group, r, x, x_stride, total); });
       }
     }
   }
 
  private:
-  /// Fetches as many bytes further on as are read here: how far the processor looks ahead by itself shrinks with the
-  /// work on each line, and a second stream is read beside its own.
+  /// Fetches as many bytes further on as are read here, if they lie before `end`: how far the processor looks ahead by
+  /// itself shrinks with the work on each line, and a second stream is read beside its own.
   template <std::size_t Bytes>
-  [[gnu::always_inline]] static void fetch(const std::byte* from) noexcept {
+  [[gnu::always_inline]] static void fetch(const std::byte* from, const std::byte* end) noexcept {
     constexpr std::size_t ahead = 24 << 10, line = 64;
+    if (from + ahead >= end) return;
     for (std::size_t at = 0; at < Bytes; at += line) fetch_ahead(from + at, ahead);
   }
 
@@ -160,12 +161,13 @@ template <simd::dot_backend Backend, panel_weight Weight>
 void panels_times_few(const std::byte* panels, std::size_t rows, std::size_t columns, const token_group* x,
                       std::size_t x_stride, std::size_t tokens, float* y, std::size_t y_stride, bool add) noexcept {
   constexpr std::size_t most = detail::tokens_together<Backend>;
+  const std::byte* const end = panels + (rows + panel_rows - 1) / panel_rows * panel_bytes<Weight>(columns);
   for (std::size_t first = 0; first < rows; first += panel_rows, panels += panel_bytes<Weight>(columns)) {
     const std::size_t present = rows - first < panel_rows ? rows - first : panel_rows;
     const auto run = [&](auto count, std::size_t t) {
       using products = detail::panel_products<Backend, Weight, count>;
       typename products::sums sums;
-      products::compute(panels, columns, x + t * x_stride, x_stride, sums);
+      products::compute(panels, end, columns, x + t * x_stride, x_stride, sums);
       detail::store_products<Backend, count>(sums, present, y + t * y_stride + first, y_stride, add);
     };
     std::size_t t = 0;

@@ -18,8 +18,9 @@ struct weight_matrix {
   std::size_t columns = 0;  ///< a multiple of block_of(type)
   const std::byte* data = nullptr;
   weight_layout layout = weight_layout::rows;
-  bool in_pairs = false;                ///< of q_proj and k_proj: in checkpoint::rotary_order::pairs, else halves
-  deferred_panels* deferred = nullptr;  ///< what packs the panels from `data` on when they are used, or null
+  bool in_pairs = false;  ///< of q_proj and k_proj: in checkpoint::rotary_order::pairs, else halves
+  deferred_panels* deferred =
+      nullptr;  ///< what packs panels when they are used, `data` being theirs in the end; or null
 
   [[nodiscard]] bool in_panels() const noexcept { return layout == weight_layout::panels; }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_of_rows(rows); }

@@ -129,8 +129,10 @@ class linear_layers {
     kernel::deferred_panels* const deferred = layer.weights->deferred;
     if (deferred == nullptr || deferred->all_kept())
       return multiply_rows(layer, layer.weights->row(first), x, tokens, first, count, thread);
-    for (std::size_t at = first; at < first + count; at += kernels_->many_rows) {
-      const std::size_t some = std::min(kernels_->many_rows, first + count - at);
+    // For few tokens no more than the level-2 cache has room for.
+    const std::size_t step = tokens <= kernel::few_tokens ? 4 * kernel::panel_rows : kernels_->many_rows;
+    for (std::size_t at = first; at < first + count; at += step) {
+      const std::size_t some = std::min(step, first + count - at);
       multiply_rows(layer, deferred->get(at, some, space_->panels(thread)), x, tokens, at, some, thread);
     }
   }

@@ -74,7 +74,7 @@ class llama_model {
             .threads = threads,
             .tile = kernels.tile_tokens,
             .block_rows = kernels.block_rows,
-            .many_rows = kernels.many_rows};
+            .many_rows = kernels.has_panels() ? kernels.many_rows : 0};
   }
   /// The memory that passes work in.
   [[nodiscard]] std::size_t workspace_bytes() const noexcept { return space_.bytes(); }
@@ -256,7 +256,7 @@ inline void llama_model::compute_chunks(const sequence_input& input, std::stop_t
 /// Row `id` of the table of embeddings.
 inline void llama_model::look_up(const kernel::weight_matrix& table, token_id id, float* out) const {
   const auto row = static_cast<std::size_t>(id);
-  if (table.deferred != nullptr)
+  if (table.deferred != nullptr && !table.deferred->all_kept())
     kernel_of(kernels_->to_float, table.type)(table.deferred->row(row), out, table.columns);
   else if (table.in_panels())
     kernel::unpack_row(table.type, table.data, table.columns, row, out);

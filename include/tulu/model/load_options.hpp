@@ -29,7 +29,7 @@ struct load_options {
   const kernel::elementwise_table* conversion = &kernel::elementwise_for<simd::native>();
   const kernel::model_table* kernels = nullptr;  ///< null: those of simd::native
   /// Read every weight, to warn of those that are NaN or infinite. Without, what can stay in a mapped file is not read
-  /// before it is used: a model begins sooner, and shows a damaged weight by logits that are NaN.
+  /// before it is used: a model begins sooner, and a weight that is NaN shows as nan_logits.
   bool check_numbers = true;
   /// Called from any thread, one call at a time, with the stored bytes that are read and their total.
   std::function<void(std::size_t done, std::size_t total)> on_progress{};

@@ -82,10 +82,8 @@ class weight_loader {
     visit_slots(
         model_, *weights_, [this](std::size_t i) -> llama_layer& { return weights_->layers[i]; },
         [this](const weight_slot& slot, const checkpoint::stored_tensor& tensor) { add(slot, tensor); });
-    const auto is_mapped = [](const item& each) { return each.mapped != nullptr; };
-    if (std::any_of(items_.begin(), items_.end(), is_mapped))
+    if (std::any_of(items_.begin(), items_.end(), [](const item& each) { return each.mapped != nullptr; }))
       weights_->files.assign(model_.files().begin(), model_.files().end());
-    if (std::all_of(items_.begin(), items_.end(), is_mapped)) return;
     for (const piece& each : pieces_) largest_piece_ = std::max(largest_piece_, each.count);
     for (std::size_t i = 0; i < workers_.threads(); ++i)
       scratch_.push_back(allocate(3 * largest_piece_ * sizeof(float)));

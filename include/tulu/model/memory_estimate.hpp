@@ -18,7 +18,7 @@ namespace tulu {
 /// What a model will take, in bytes, before it is loaded.
 struct memory_estimate {
   std::size_t weights_mapped = 0;     ///< of the page cache, which the system may take back
-  std::size_t weights_in_memory = 0;  ///< converted or copied
+  std::size_t weights_in_memory = 0;  ///< converted, copied or packed
   std::size_t kv_cache = 0;
   std::size_t activations = 0;
 

@@ -4,7 +4,7 @@
 
 namespace tulu {
 
-/// Thrown for logits among which is NaN: a weight of the model is NaN or infinite, or activations grew beyond float32.
+/// Thrown for logits among which is NaN: a weight of the model is NaN, or numbers grew beyond float32.
 class nan_logits : public error {
  public:
   explicit nan_logits(const error& what) : error{what} {}
